@@ -1,0 +1,45 @@
+"""Is the model still getting better? Scored on samples against held-out pictures while training."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from danqing import registry
+from danqing.api.models import Model
+from danqing.api.painting import many
+from danqing.data.pictures import PictureSet
+from danqing.train import Trainer
+
+COUNT = 512
+"""pictures on each side of a score"""
+
+
+def distance(model: Model, held: PictureSet) -> float:
+    """KID between fresh samples (always of the same seeds) and held-out pictures, on EfficientNet-Lite0 features."""
+    made = torch.cat([pictures for pictures, _ in many(model, min(COUNT, len(held)), seed=1_000_000)])
+    net = registry.get("features", "effl0")
+    return float(registry.get("metric", "kid")(net(held.pixels[:COUNT]), net(made)))
+
+
+class Best:
+    """Keeps the weights that scored best and says when to stop."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience, self.score, self.step, self.misses = patience, float("inf"), 0, 0
+        self.weights: dict[str, Tensor] | None = None
+
+    @property
+    def stop(self) -> bool:
+        return bool(self.patience) and self.misses >= self.patience
+
+    def look(self, trainer: Trainer, score: float) -> str:
+        """Take notice of a score; returns a sentence."""
+        if score < self.score:
+            self.score, self.step, self.misses = score, trainer.step, 0
+            self.weights = {name: value.clone() for name, value in trainer.average.module.state_dict().items()}
+            return f"Score {score:.4f} at step {trainer.step}: the best so far, kept."
+        self.misses += 1
+        stop = "; stopping" if self.stop else ""
+        return f"Score {score:.4f} at step {trainer.step}, not better than {self.score:.4f} at step {self.step}{stop}."
+

@@ -1,0 +1,339 @@
+"""Train a preset or a family on pictures: from a name and a folder to a model folder with its card and a sheet."""
+
+import json
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from danqing import checkpoint, registry, settings
+from danqing.api import scoring
+from danqing.api.act import act
+from danqing.api.logs import Log
+from danqing.api.models import Model, load, parameters, ready, software
+from danqing.api.painting import Wish, paint, wanted_labels
+from danqing.data.augmenting import Augment, augment
+from danqing.data.batches import Batches
+from danqing.data.pictures import PictureSet
+from danqing.data.sources import load_split
+from danqing.errors import UsageError
+from danqing.images.sheets import sheet
+from danqing.images.writing import write_array
+from danqing.nn import precision
+from danqing.nn.chance import Chance, derive
+from danqing.presets import Preset, all_presets, default_preset, families, get_preset
+from danqing.train import Budget, Trainer, TrainSettings, processes
+from danqing.types import Batch, Card, Family, Progress
+
+SHEET = 40
+"""pictures on a sample sheet"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves behind."""
+
+    folder: Path
+    model: Model
+    sheet: Path
+    message: str
+    """one sentence: how it ended"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides a run; kept in the training state, so that --resume needs nothing else."""
+
+    preset: str
+    data: str
+    model: Mapping[str, Any]
+    train: Mapping[str, Any]
+    seed: int
+    budget: Mapping[str, Any]
+    data_sha256: str
+    precision: str
+
+
+@act
+def train(
+    what: str,
+    data: str | Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    pictures: int | None = None,
+    out: str | Path | None = None,
+    set: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    device: str | None = None,
+    save_every: float = 30.0,
+    tensorboard: bool = False,
+) -> Generator[Progress, None, Trained]:
+    """Train `what` (a preset, or a family whose preset is chosen by the size of the pictures) on `data`.
+
+    data      a folder, a .zip, an .npz or a named source such as fashion-mnist
+    budget    one of minutes, steps and pictures; the preset's minutes if none is given
+    set       single settings of the model or the training, by name
+    resume    go on with the unfinished training in `out`, exactly as it was left
+    save_every  seconds between two savings of the training state
+
+    Stopping early (Ctrl+C) keeps everything. Raises UsageError, NotFoundError, BadInputError or DiskError.
+    """
+    rank, world = processes.join()
+    device = device or precision.best_device()
+    preset, reason = choose(what, data)
+    folder = place(out, preset.name, str(data), resume)
+    kept = checkpoint.load_training(folder) if resume else None
+    yield Progress("train", 0.0, message=reason)
+    model_values, train_values = overrides(preset, set or {})
+    train_set, held = load_split(data, size=model_values.get("size"), channels=model_values.get("channels"))
+    plan = Plan(
+        preset.name,
+        str(data),
+        {**model_values, "channels": train_set.card.channels, "classes": len(train_set.card.labels)},
+        train_values,
+        seed,
+        budget_of(minutes, steps, pictures, preset),
+        train_set.card.sha256,
+        "",
+    )
+    if kept:
+        plan = resumed(plan, kept[1]["plan"], given=bool(minutes or steps or pictures))
+    run = Run(plan, train_set, held, folder, device, rank, world)
+    if kept:
+        run.trainer.restore(kept[0], kept[1]["trainer"])
+    return (yield from run.go(save_every, tensorboard))
+
+
+class Run:
+    """One training: the trainer, its folder, and what happens between its steps."""
+
+    def __init__(
+        self, plan: Plan, train_set: PictureSet, held: PictureSet, folder: Path, device: str, rank: int, world: int
+    ) -> None:
+        self.family: Family = registry.get("family", all_presets()[plan.preset].family)
+        self.config = settings.read(self.family.Config, plan.model, f"the preset {plan.preset}")
+        self.settings = settings.read(TrainSettings, plan.train, f"the preset {plan.preset}")
+        self.plan = replace(plan, precision=plan.precision or precision.choose(self.settings.precision, device))
+        self.train_set, self.held, self.folder, self.rank = train_set, held, folder, rank
+        torch.manual_seed(derive("weights", plan.seed))
+        model = self.family.build(self.config).to(device).to(memory_format=torch.channels_last)
+        self.batches = Batches(train_set, self.settings.batch, plan.seed, rank, world, device)
+        self.augment = augment_settings(self.settings)
+        self.trainer = Trainer(
+            model,
+            self.family.painter(model),
+            self.family.phases(model, self.config),
+            self.batch_at,
+            self.settings,
+            Budget(**plan.budget),
+            seed=plan.seed,
+            precision=self.plan.precision,
+            device=device,
+            rank=rank,
+            world=world,
+        )
+        self.best = scoring.Best(self.settings.patience)
+
+    def batch_at(self, step: int) -> Batch:
+        batch = self.batches.at(step)
+        chance = Chance(
+            "augment", self.plan.seed, step, rank=self.batches.rank, world=self.batches.world, device=self.trainer.device
+        )
+        return replace(batch, pictures=augment(batch.pictures, self.augment, chance))
+
+    def go(self, save_every: float, tensorboard: bool) -> Generator[Progress, None, Trained]:
+        message = f"{describe(self.train_set)}; {self.plan.precision}; {parameters(self.trainer.model):,} parameters."
+        yield Progress("train", self.trainer.fraction, self.trainer.step, message=message)
+        log = Log(self.folder, self.trainer.step, tensorboard) if self.rank == 0 else None
+        ended = "The training was stopped early; everything is kept. Go on with --resume."
+        try:
+            yield from self.steps(log, save_every)
+            ended = "The training is done."
+        except BaseException as stop:
+            if isinstance(stop, Exception):
+                ended = "The training broke off; the last good state is kept. Go on with --resume."
+            raise
+        finally:
+            if log:
+                self.save_state()
+                self.save_model(self.trainer.average.module)
+                log.close()
+        yield Progress("train", 1.0, self.trainer.step, 0.0, message=ended)
+        return self.finished(ended)
+
+    def steps(self, log: Log | None, save_every: float) -> Generator[Progress, None, None]:
+        """The trainer's events, with sheets, savings and scores in between."""
+        saved, next_sheet = time.monotonic(), next_mark(self.trainer.fraction, 0.1)
+        next_score = next_mark(self.trainer.fraction, self.settings.score_every)
+        for progress in self.trainer.run():
+            figures = {**progress.figures, "pictures/s": self.trainer.pictures_per_second}
+            progress = replace(progress, figures=figures)
+            if log:
+                log.write(progress, self.trainer.seconds)
+            if log and time.monotonic() - saved > save_every:
+                self.trainer.keep_safe()
+                self.save_state()
+                saved = time.monotonic()
+            if log and progress.done >= next_sheet:
+                next_sheet = next_mark(progress.done, 0.1)
+                self.draw(self.folder / "samples" / f"{progress.step:07d}.png")
+            if progress.done >= next_score:
+                next_score = next_mark(progress.done, self.settings.score_every)
+                verdict = self.best.look(self.trainer, self.score())
+                progress = replace(progress, message=verdict or progress.message)
+            yield progress
+            if self.best.stop:
+                return
+
+    def score(self) -> float:
+        """Distance of the averaged painter's pictures to the held-out ones; smaller is better."""
+        return scoring.distance(self.present(), self.held)
+
+    def finished(self, ended: str) -> Trained:
+        if self.best.weights is not None:
+            last = self.score()
+            if self.best.score < last:
+                self.trainer.average.module.load_state_dict(self.best.weights)
+                self.save_model(self.trainer.average.module)
+                ended += f" The model of step {self.best.step} scored best and is the one that was kept."
+        picture = self.folder / "sheet.png"
+        self.draw(picture)
+        return Trained(self.folder, load(self.folder), picture, ended)
+
+    # Saving.
+
+    def save_state(self) -> None:
+        state = {"plan": plain_plan(self.plan), "trainer": self.trainer.numbers()}
+        checkpoint.save_training(self.folder, self.trainer.tensors(), state)
+
+    def save_model(self, painter: nn.Module) -> None:
+        checkpoint.save_model(self.folder, painter.state_dict(), self.card(painter))
+
+    def card(self, painter: nn.Module) -> Card:
+        t = self.trainer
+        return Card(
+            name=self.folder.name,
+            family=self.family.name,
+            preset=self.plan.preset,
+            config=settings.plain(self.config),
+            train={**settings.plain(self.settings), "precision": self.plan.precision, "budget": dict(self.plan.budget)},
+            data=settings.plain(self.train_set.card),
+            seed=self.plan.seed,
+            steps=t.step,
+            pictures_seen=t.pictures,
+            seconds=round(t.seconds, 1),
+            parameters=parameters(painter),
+            software=software(),
+            created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+
+    def present(self) -> Model:
+        """The averaged painter as it is now."""
+        painter = self.trainer.average.module
+        return Model(self.family, self.config, ready(painter, self.trainer.device), self.card(painter), "")
+
+    def draw(self, path: Path) -> None:
+        """A sheet of the averaged painter's pictures, always of the same seeds."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model, wish = self.present(), Wish()
+        seeds = range(SHEET)
+        labels = wanted_labels(model, wish, seeds)
+        rows = [paint(model, wish, seeds[i : i + 4], labels[i : i + 4]) for i in range(0, SHEET, 4)]
+        write_array(sheet([array for row in rows for array in row], columns=10), path)
+
+
+# Choosing and merging.
+
+
+def choose(what: str, data: str | Path) -> tuple[Preset, str]:
+    """The preset meant by a preset's or family's name, and one sentence that says why."""
+    if what in all_presets():
+        return all_presets()[what], f"Preset {what}: {all_presets()[what].about['en']}."
+    if what not in families():
+        return get_preset(what), ""
+    side = load_split(data)[0].card.size
+    preset = default_preset(what, side)
+    return preset, f"The pictures are {side} px wide, so {what} uses the preset {preset.name}: {preset.about['en']}."
+
+
+def overrides(preset: Preset, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The preset's model and training settings with the given ones put in where their names belong."""
+    family: Family = registry.get("family", preset.family)
+    of_model = {f.name for f in fields(family.Config)}
+    of_train = {f.name for f in fields(TrainSettings)}
+    settings.check_names(given, of_model | of_train, f"--set for {preset.name}")
+    model = {**preset.model, **{k: v for k, v in given.items() if k in of_model}}
+    train = {**preset.train, **{k: v for k, v in given.items() if k in of_train}}
+    model = settings.plain(settings.read(family.Config, model, f"the preset {preset.name}"))
+    if "channels" not in given:
+        del model["channels"]  # the data decides
+    return model, settings.plain(settings.read(TrainSettings, train, f"the preset {preset.name}"))
+
+
+def budget_of(minutes: float | None, steps: int | None, pictures: int | None, preset: Preset) -> dict[str, Any]:
+    given = {"minutes": minutes, "steps": steps, "pictures": pictures}
+    if all(value is None for value in given.values()):
+        given["minutes"] = preset.minutes
+    Budget(**given)  # type: ignore[arg-type]
+    return given
+
+
+def resumed(asked: Plan, kept: Mapping[str, Any], given: bool) -> Plan:
+    """The kept plan, with a new budget if one was given; the data must be what it was."""
+    old = Plan(**kept)
+    if old.data_sha256 != asked.data_sha256:
+        raise UsageError(
+            f"The pictures in '{asked.data}' are not those that the unfinished training saw ('{old.data}'); "
+            "restore them or train without --resume."
+        )
+    if old.preset != asked.preset:
+        raise UsageError(f"The unfinished training is of {old.preset}, not {asked.preset}; name that or another --out.")
+    return replace(old, budget=asked.budget) if given else old
+
+
+def place(out: str | Path | None, preset: str, data: str, resume: bool) -> Path:
+    """Where the run lives: `out`, or runs/PRESET-DATA, with a number where that is taken; the newest for resuming."""
+    if out is not None:
+        folder = Path(out)
+        if not resume and (folder / checkpoint.TRAINING).exists():
+            raise UsageError(f"There is already a training in '{folder}'; add --resume or choose another --out.")
+        return folder
+    base = Path("runs") / f"{preset}-{Path(data).stem or 'data'}"
+    taken = [base, *(base.with_name(f"{base.name}-{i}") for i in range(2, 1000))]
+    free = next(i for i, folder in enumerate(taken) if not folder.exists())
+    return taken[max(0, free - 1)] if resume else taken[free]
+
+
+def augment_settings(s: TrainSettings) -> Augment:
+    return Augment(
+        flip=s.flip,
+        rotate=s.rotate,
+        scale=s.scale,
+        translate=s.translate,
+        brightness=s.colour,
+        contrast=s.colour,
+        saturation=s.colour,
+    )
+
+
+def describe(pictures: PictureSet) -> str:
+    card = pictures.card
+    kinds = f" of {len(card.labels)} kinds" if card.labels else ""
+    out = f", {sum(card.left_out.values())} files left out" if card.left_out else ""
+    return f"{len(pictures):,} pictures{kinds} from {card.name}, {card.size} px{out}"
+
+
+def next_mark(done: float, every: float) -> float:
+    """The next multiple of `every` above `done`; 2 (never) for every = 0."""
+    return (int(done / every + 1e-9) + 1) * every if every else 2.0
+
+
+def plain_plan(plan: Plan) -> dict[str, Any]:
+    return json.loads(json.dumps(settings.plain(plan)))

@@ -1,0 +1,8 @@
+"""Each folder here is a family: model, losses, painting, presets.toml, README. The folder's name is the family's name."""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    if _module.ispkg:
+        importlib.import_module(f"{__name__}.{_module.name}")

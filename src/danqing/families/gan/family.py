@@ -1,0 +1,118 @@
+"""The GAN family: two phases for the trainer, one pass to paint."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Generator, Tensor, nn
+
+from danqing.data.augmenting import Augment, augment
+from danqing.families.gan.losses import LOSSES, PENALTIES
+from danqing.families.gan.model import GanConfig, Pair, build
+from danqing.nn.chance import noise
+from danqing.registry import register
+from danqing.types import Batch, Family, Now, PaintRequest, Phase
+
+
+class Gan(Family):
+    name = "gan"
+    title: ClassVar = {"en": "Generative adversarial network", "zh": "生成对抗网络"}
+    Config = GanConfig
+
+    def build(self, config: GanConfig) -> nn.Module:
+        return build(config)
+
+    def painter(self, model: nn.Module) -> nn.Module:
+        return model.painter
+
+    def phases(self, model: nn.Module, config: GanConfig) -> Sequence[Phase]:
+        game = Game(model, config)  # type: ignore[arg-type]
+        after = game.clip if config.penalty == "clip" else None
+        return [
+            Phase("critic", model.critic, game.critic_loss, rate=config.critic_rate, after=after),
+            Phase("painter", model.painter, game.painter_loss, every=config.critic_steps),
+        ]
+
+    def start(
+        self, painter: nn.Module, config: GanConfig, request: PaintRequest, generators: Sequence[Generator]
+    ) -> Tensor:
+        """(N, latent) noise."""
+        return noise(generators, config.latent)
+
+    def finish(
+        self,
+        painter: nn.Module,
+        config: GanConfig,
+        request: PaintRequest,
+        start: Tensor,
+        generators: Sequence[Generator],
+    ) -> Tensor:
+        device = next(painter.parameters()).device
+        labels = [config.classes if label is None else label for label in request.labels] or [config.classes] * len(start)
+        return painter(start.to(device), torch.tensor(labels, device=device)).clamp(-1, 1)
+
+    def how(self, config: GanConfig, request: PaintRequest) -> dict[str, Any]:
+        return {"sampler": "GAN", "steps": 1, "guidance": 1.0}
+
+
+class Game:
+    """The two losses, with what both sides share."""
+
+    def __init__(self, pair: Pair, config: GanConfig) -> None:
+        self.pair, self.config = pair, config
+        self.critic_side, self.painter_side = LOSSES[config.loss]
+        self.penalty = PENALTIES[config.penalty]
+        s = config.augment  # colour, translation and cutout, as published for DiffAugment
+        self.augment = Augment(brightness=0.5 * s, saturation=s, contrast=0.5 * s, translate=0.125 * s, cutout=0.5 * s)
+
+    def critic_loss(self, batch: Batch, now: Now) -> Tensor:
+        labels = self._labels(batch, now)
+        with torch.no_grad():
+            fake = self._paint(batch, labels, now)
+        real, fake = self._seen(batch.pictures, now), self._seen(fake, now)
+        scores = self.pair.critic(torch.cat([real, fake]), labels.repeat(2))
+        of_real, of_fake = scores.float().chunk(2)
+        loss = self.critic_side(of_real, of_fake)
+        now.notes.update({"score real": of_real.detach().mean(), "score made": of_fake.detach().mean()})
+        if self.penalty is PENALTIES["none"]:
+            return loss
+        return loss + self.config.gamma * self._penalty(real, fake, labels, now)
+
+    def painter_loss(self, batch: Batch, now: Now) -> Tensor:
+        labels = self._labels(batch, now)
+        fake = self._seen(self._paint(batch, labels, now), now)
+        of_fake = self.pair.critic(fake, labels).float()
+        of_real = of_fake
+        if self.config.loss == "relativistic":
+            with torch.no_grad():
+                of_real = self.pair.critic(self._seen(batch.pictures, now), labels).float()
+        return self.painter_side(of_real, of_fake)
+
+    @torch.no_grad()
+    def clip(self) -> None:
+        """Hold every weight of the critic in [-gamma, gamma] (arXiv 1701.07875, algorithm 1)."""
+        for p in self.pair.critic.parameters():
+            p.clamp_(-self.config.gamma, self.config.gamma)
+
+    def _penalty(self, real: Tensor, fake: Tensor, labels: Tensor, now: Now) -> Tensor:
+        def scores(x: Tensor) -> Tensor:
+            return self.pair.critic(x, labels if len(x) == len(labels) else labels.repeat(2)).float()
+
+        return self.penalty(scores, real, fake, now.chance.uniform(len(real)))
+
+    def _paint(self, batch: Batch, labels: Tensor, now: Now) -> Tensor:
+        return self.pair.painter(now.chance.normal(len(batch.pictures), self.config.latent), labels)
+
+    def _seen(self, pictures: Tensor, now: Now) -> Tensor:
+        return augment(pictures, self.augment, now.chance)
+
+    def _labels(self, batch: Batch, now: Now) -> Tensor:
+        """The batch's labels, or 'any' (= classes) where there are none; a tenth is dropped so that 'any' is learned."""
+        rows = len(batch.pictures)
+        anything = torch.full((rows,), self.config.classes, device=batch.pictures.device)
+        if batch.labels is None or not self.config.classes:
+            return anything
+        return torch.where(now.chance.keep(0.9, rows), batch.labels, anything)
+
+
+register("family", "gan")(Gan())

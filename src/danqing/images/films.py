@@ -1,0 +1,77 @@
+"""Frames -> a film: animated GIF always, MP4 where PyAV is installed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from danqing.errors import DiskError, MissingExtraError, UsageError
+from danqing.images.writing import atomic_path, write_atomic
+
+CODECS = ("libx264", "h264", "mpeg4")
+"""the first that this PyAV has"""
+QUALITY = {"crf": "18"}
+"""x264's constant quality; 18 cannot be told from the original by eye"""
+
+
+def write_gif(frames: Sequence[np.ndarray], path: Path, fps: float = 12) -> None:
+    """(H, W, 3) uint8 frames of one size as an endless GIF, atomically.
+
+    GIF counts hundredths of a second, so the pace is the nearest of these. Raises UsageError, DiskError.
+    """
+    _check(frames, fps)
+    pictures = [Image.fromarray(frame).quantize(256) for frame in frames]
+    memory = io.BytesIO()
+    duration = max(20, round(100 / fps) * 10)  # browsers slow anything below 20 ms down to 100
+    pictures[0].save(memory, "GIF", save_all=True, append_images=pictures[1:], duration=duration, loop=0)
+    write_atomic(path, memory.getvalue())
+
+
+def write_mp4(frames: Sequence[np.ndarray], path: Path, fps: float = 12) -> None:
+    """(H, W, 3) uint8 frames of one size as H.264 (or MPEG-4) in yuv420p, atomically; odd sides lose no pixel.
+
+    Raises MissingExtraError without PyAV, UsageError, DiskError.
+    """
+    try:
+        import av
+    except ImportError:
+        raise MissingExtraError("writing MP4", "video") from None
+    _check(frames, fps)
+    with atomic_path(path) as temporary:
+        try:
+            with av.open(str(temporary), "w", format="mp4") as film:
+                _encode(film, [_even(frame) for frame in frames], fps)
+        except av.error.FFmpegError as error:
+            raise DiskError(f"{path} could not be written as MP4 ({error}); try GIF or another place.") from error
+
+
+def _encode(film: object, frames: Sequence[np.ndarray], fps: float) -> None:
+    import av
+
+    codec = next(name for name in CODECS if name in av.codecs_available)
+    stream = film.add_stream(codec, rate=Fraction(fps).limit_denominator(1000))  # type: ignore[attr-defined]
+    stream.height, stream.width = frames[0].shape[:2]
+    stream.pix_fmt = "yuv420p"
+    stream.options = QUALITY if codec == "libx264" else {"qscale": "2"}
+    for frame in frames:
+        film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))  # type: ignore[attr-defined]
+    film.mux(stream.encode())  # type: ignore[attr-defined]
+
+
+def _even(frame: np.ndarray) -> np.ndarray:
+    """yuv420p needs even sides; the last row or column is repeated."""
+    height, width = frame.shape[:2]
+    return np.ascontiguousarray(np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+
+
+def _check(frames: Sequence[np.ndarray], fps: float) -> None:
+    if not 0.1 <= fps <= 120:
+        raise UsageError(f"{fps} frames a second are not possible; choose 0.1 to 120.")
+    kinds = {(frame.dtype.name, frame.shape) for frame in frames}
+    if len(kinds) != 1 or any(kind != "uint8" or len(shape) != 3 or shape[2] != 3 for kind, shape in kinds):
+        raise UsageError(f"The frames are {sorted(kinds) or 'none'}; give uint8 (H, W, 3), all of one size.")

@@ -1,0 +1,1 @@
+"""Building blocks of networks, and the precision that suits this machine."""

@@ -1,0 +1,64 @@
+"""Small layers shared by the networks. Shapes: B batch, C channels, H, W picture, T tokens, D width."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
+    """Start a layer at zero, so that a residual branch starts as the identity."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Waves(nn.Module):
+    """A number in [0, 1] -> D sines and cosines (Vaswani et al., arXiv 1706.03762, sec. 3.5), then a small network."""
+
+    def __init__(self, width: int, top: float = 1000.0) -> None:
+        super().__init__()
+        half = width // 2
+        self.register_buffer("rates", torch.exp(-math.log(10_000) * torch.arange(half) / half) * top, persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(2 * half, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t: Tensor) -> Tensor:
+        """(B,) -> (B, D)"""
+        angles = t.float()[:, None] * self.rates  # (B, D/2)
+        return self.mlp(torch.cat([angles.cos(), angles.sin()], dim=1))
+
+
+class Labels(nn.Module):
+    """Class labels -> (B, D); the extra last row stands for 'any' (dropped or not given), as guidance needs it."""
+
+    def __init__(self, classes: int, width: int, spread: float = 0.02) -> None:
+        super().__init__()
+        self.table = nn.Embedding(classes + 1, width)
+        nn.init.normal_(self.table.weight, std=spread)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        return self.table(labels)
+
+
+class Condition(nn.Module):
+    """Time, the span of the coming step and the label -> one vector (B, D) that steers every block."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__()
+        self.time, self.span, self.labels = Waves(width), Waves(width), Labels(classes, width)
+        zero(self.span.mlp[2])
+
+    def forward(self, t: Tensor, span: Tensor, labels: Tensor) -> Tensor:
+        return F.silu(self.time(t) + self.span(span) + self.labels(labels))
+
+
+def patches(x: Tensor, side: int) -> Tensor:
+    """(B, C, H, W) -> (B, T, C·side²), T = (H/side)·(W/side), row by row."""
+    return F.pixel_unshuffle(x, side).flatten(2).transpose(1, 2)
+
+
+def picture(tokens: Tensor, side: int, rows: int) -> Tensor:
+    """Inverse of `patches`: (B, rows², C·side²) -> (B, C, H, W)."""
+    return F.pixel_shuffle(tokens.transpose(1, 2).unflatten(2, (rows, rows)), side)

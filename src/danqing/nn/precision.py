@@ -1,0 +1,58 @@
+"""Which number format is fast here: measured, not guessed (bf16 is 6 times faster with AMX, 400 times slower without)."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+from torch import nn
+
+from danqing.errors import UsageError
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@cache
+def measured(device: str = "cpu") -> dict[str, float]:
+    """Seconds for the same small convolution, forward and backward, by precision. Takes under half a second."""
+    return {name: _seconds(dtype, device) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+
+
+def choose(wish: str, device: str = "cpu") -> str:
+    """'fp32' or 'bf16'; 'auto' takes bf16 where it is at least 1.3 times faster."""
+    if wish not in PRECISIONS:
+        raise UsageError(f"precision = '{wish}' is not allowed; use one of {', '.join(PRECISIONS)}.")
+    if wish != "auto":
+        return wish
+    seconds = measured(device)
+    return "bf16" if seconds["bf16"] * 1.3 < seconds["fp32"] else "fp32"
+
+
+@contextmanager
+def arithmetic(precision: str, device: torch.device | str = "cpu") -> Iterator[None]:
+    """fp32 weights, products in `precision`."""
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+        yield
+
+
+def best_device() -> str:
+    """'cuda' where there is one, else 'cpu'."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _seconds(dtype: torch.dtype, device: str) -> float:
+    layer = nn.Conv2d(32, 32, 3, padding=1, device=device).to(memory_format=torch.channels_last)
+    x = torch.zeros(4, 32, 16, 16, device=device).to(memory_format=torch.channels_last)
+    best = float("inf")
+    deadline = time.perf_counter() + 0.2
+    for _ in range(8):
+        begin = time.perf_counter()
+        with torch.autocast(torch.device(device).type, dtype=dtype, enabled=dtype != torch.float32):
+            layer(x).sum().backward()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - begin)
+        if time.perf_counter() > deadline:
+            break
+    return best

@@ -1,0 +1,45 @@
+"""Several processes under torchrun, through torch.distributed. Alone, everything here is a no-op.
+
+Gradients are averaged in one flat tensor per phase rather than by DistributedDataParallel, whose hooks do not fit
+phases, gradient penalties (second derivatives) and `torch.autograd.grad`.
+"""
+
+import os
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def join() -> tuple[int, int]:
+    """(rank, number of processes); joins the group that torchrun announces in the environment."""
+    if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return 0, 1
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return dist.get_rank(), dist.get_world_size()
+
+
+def leave() -> None:
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def average(tensors: Sequence[Tensor], world: int) -> list[Tensor]:
+    """The mean of each tensor over all processes."""
+    if world == 1:
+        return list(tensors)
+    flat = torch.cat([t.reshape(-1) for t in tensors])
+    dist.all_reduce(flat)
+    parts = (flat / world).split([t.numel() for t in tensors])
+    return [part.view_as(t) for part, t in zip(parts, tensors, strict=True)]
+
+
+def agree(value: float, world: int, device: torch.device | str = "cpu") -> float:
+    """Rank 0's value, everywhere."""
+    if world == 1:
+        return value
+    box = torch.tensor([value], dtype=torch.float64, device=device)
+    dist.broadcast(box, 0)
+    return float(box)

@@ -1,0 +1,141 @@
+"""The report: equal numbers, honest names, floors, intervals, notes."""
+
+import json
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.evaluate import Report, evaluate_sets
+from danqing.evaluate.report import standard_error, wilson
+from danqing.nn.chance import generator
+from danqing.registry import get, names
+from danqing.types import Progress
+
+
+def pictures(count: int, seed: int, contrast: float = 1.0) -> Tensor:
+    """(count, 1, 28, 28) float in [-1, 1]: soft noise."""
+    coarse = torch.rand(count, 1, 7, 7, generator=generator("test report", seed)) * 2 - 1
+    return torch.nn.functional.interpolate(coarse * contrast, (28, 28), mode="bilinear")
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    """300 made against 1000 training pictures of another contrast."""
+    labels = torch.arange(300) % 10
+    return evaluate_sets(
+        pictures(1000, 0),
+        pictures(100, 1),
+        pictures(300, 2, 0.4),
+        ["fmnist"],
+        made_labels=labels,
+        dataset="fashion-mnist",
+    )
+
+
+def test_one_row_per_metric_and_net(report: Report) -> None:
+    assert [row.metric for row in report.rows] == [*names("metric"), "class accuracy"]
+    assert {"FD-fmnist", "KID-fmnist", "class accuracy"} <= set(report.figures())
+    assert not any("FID" in row.label for row in report.rows)
+
+
+def test_both_sides_count_the_same(report: Report) -> None:
+    compared = [row for row in report.rows if row.metric != "class accuracy"]
+    assert {(row.count, row.floor_count, row.dims) for row in compared} == {(300, 300, 128)}
+    assert (report.real_count, report.made_count) == (1100, 300)
+
+
+def test_the_floor_is_better_than_worse_pictures(report: Report) -> None:
+    for row in report.rows:
+        if row.metric in ("frechet", "kid", "recall", "coverage"):
+            better = row.floor > row.value if row.higher_is_better else row.floor < row.value
+            assert better, row
+
+
+def test_intervals_hold_the_value(report: Report) -> None:
+    assert all(row.low <= row.value <= row.high for row in report.rows)
+    for row in report.rows:
+        if row.metric != "class accuracy":
+            low, high = get("metric", row.metric).limits
+            assert low <= row.low and row.high <= high
+    assert all(row.low < row.high for row in report.rows if row.metric in ("frechet", "kid"))
+
+
+def test_it_is_plain_data(report: Report) -> None:
+    again = json.loads(json.dumps(report.plain(), allow_nan=False))
+    assert again["rows"][0]["label"] == report.rows[0].label
+
+
+def test_few_pictures_are_noted(report: Report) -> None:
+    assert any("FD-fmnist of 300 pictures in 128 dimensions is biased" in note for note in report.notes)
+
+
+def test_few_real_pictures_give_a_smaller_floor_and_a_note() -> None:
+    report = evaluate_sets(pictures(100, 0), pictures(40, 1), pictures(500, 2), ["fmnist"], metrics=["kid"], repeats=2)
+    assert [(row.count, row.floor_count) for row in report.rows] == [(100, 70)]
+    assert any("70 with 70" in note for note in report.notes)
+
+
+def test_the_same_seed_gives_the_same_report() -> None:
+    def once(seed: int) -> Report:
+        return evaluate_sets(
+            pictures(120, 0), pictures(20, 1), pictures(60, 2), ["fmnist"], metrics=["kid"], repeats=3, seed=seed
+        )
+
+    assert once(1) == once(1)
+    assert once(1).rows[0].value != once(2).rows[0].value
+
+
+def test_uint8_and_float_agree() -> None:
+    real = ((pictures(200, 0) + 1) * 127.5).round().to(torch.uint8)
+    made = pictures(60, 2)
+    rows = [
+        evaluate_sets(side, side[:30], made, ["fmnist"], metrics=["frechet"], repeats=2).rows[0]
+        for side in (real, real.float() / 127.5 - 1)
+    ]
+    assert rows[0].value == pytest.approx(rows[1].value, rel=1e-4)
+
+
+def test_an_interval_is_as_wide_as_the_chance_of_the_sample() -> None:
+    """Half samples of 400 numbers tell the standard error of their mean, s / sqrt(400)."""
+    numbers = torch.randn(400, generator=generator("half"), dtype=torch.float64)
+    order = [torch.randperm(400, generator=generator("half", i))[:200] for i in range(500)]
+    assert standard_error([numbers[rows].mean().item() for rows in order]) == pytest.approx(
+        numbers.std().item() / math.sqrt(400), rel=0.15
+    )
+
+
+def test_wilson_stays_within_zero_and_one() -> None:
+    assert wilson(1.0, 10)[1] == 1.0
+    assert wilson(0.0, 10)[0] == 0.0
+
+
+def test_progress_is_told() -> None:
+    told: list[Progress] = []
+    evaluate_sets(
+        pictures(60, 0), pictures(30, 1), pictures(60, 2), ["fmnist"], metrics=["kid"], repeats=2, tell=told.append
+    )
+    assert told[0].act == "evaluate" and told[-1].done == 1.0
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    few, enough = pictures(5, 0), pictures(60, 1)
+    with pytest.raises(BadInputError, match="5 made"):
+        evaluate_sets(enough, few, few, ["fmnist"])
+    with pytest.raises(NotFoundError, match="fmnist"):
+        evaluate_sets(enough, few, enough, ["fmnits"])
+    with pytest.raises(UsageError, match="at least 2"):
+        evaluate_sets(enough, few, enough, ["fmnist"], repeats=1)
+    with pytest.raises(BadInputError, match="one label per picture"):
+        evaluate_sets(
+            enough,
+            few,
+            enough,
+            ["fmnist"],
+            metrics=["kid"],
+            made_labels=torch.zeros(3),
+            dataset="fashion-mnist",
+            repeats=2,
+        )

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Make benchmarks/.venv-peers with the pinned peers.
-# On machines whose package index offers a CUDA build of torch first, set
-# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu and TORCH=torch==2.13.0+cpu before running this.
+# TORCH names another build of torch where the package index offers a CUDA build first.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 env="$here/.venv-peers"

@@ -16,13 +16,15 @@ from PIL import Image
 
 from .data import DEBIAN_IDX
 
-THREADS = 2
+CORES, THREADS = 2, 1
+"""The budget is the CPU time of two cores; it is spent on one thread, because two threads that wait for each other on a
+busy machine burn CPU time without training."""
 
 
 def parse(description: str, samples: int = 5000) -> argparse.ArgumentParser:
     """Options that every peer script takes."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--minutes", type=float, default=10.0, help=f"training budget, on {THREADS} cores")
+    parser.add_argument("--minutes", type=float, default=10.0, help=f"training budget, on {CORES} cores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--idx", default=DEBIAN_IDX, help="folder with the Fashion-MNIST *-ubyte.gz files")
     parser.add_argument("--out", required=True, help="the .npz file to write")
@@ -46,7 +48,7 @@ class Budget:
     """Training time, counted as CPU time of this process so that a busy machine does not shorten the training."""
 
     def __init__(self, minutes: float) -> None:
-        self.limit = minutes * 60 * THREADS
+        self.limit = minutes * 60 * CORES
         self._cpu = time.process_time()
         self._wall = time.perf_counter()
         self._last_note = self._wall
@@ -91,8 +93,8 @@ def common_meta(peer: str, package: str, arguments: argparse.Namespace) -> dict[
     }
 
 
-def save(path: str, arrays: dict[str, np.ndarray], meta: dict[str, Any], weights: dict[str, Any]) -> None:
-    """Write sheets, weights and at last the .npz, each by renaming a finished file; print the record."""
+def save(path: str, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+    """Write the sheets and at last the .npz, each by renaming a finished file; print the record."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     meta["peak_rss_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
@@ -100,8 +102,6 @@ def save(path: str, arrays: dict[str, np.ndarray], meta: dict[str, Any], weights
         suffix = "" if name == "pictures" else "." + name
         _sheet(pictures, target.with_name(target.stem + suffix + ".png"))
     partial = target.with_name(target.name + ".partial")
-    torch.save(weights, partial)
-    partial.replace(target.with_suffix(".pt"))
     with partial.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays)
     partial.replace(target)

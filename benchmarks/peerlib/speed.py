@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from .run import THREADS
+THREADS = 2
 
 
 def start(description: str, batch: int, window: float = 4.0) -> argparse.Namespace:

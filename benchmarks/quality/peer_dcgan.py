@@ -35,8 +35,7 @@ def main() -> None:
         "parameters": run.parameters(gan.generator, gan.discriminator),
         "sampling": "one generator pass, batch statistics of 128 pictures",
     }
-    weights = {"generator": gan.generator.state_dict(), "discriminator": gan.discriminator.state_dict()}
-    run.save(arguments.out, {"pictures": run.to_bytes(gan.sample(arguments.samples))}, meta, weights)
+    run.save(arguments.out, {"pictures": run.to_bytes(gan.sample(arguments.samples))}, meta)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,7 @@ def main() -> None:
         "losses": losses,
     }
     painted = {"pictures": run.to_bytes(ddpm.sample(candidates[best], arguments.samples))}
-    weights = {"plain": trainer.diffusion.model.state_dict(), "ema": trainer.ema.ema_model.model.state_dict()}
-    run.save(arguments.out, painted, meta, weights)
+    run.save(arguments.out, painted, meta)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def main() -> None:
             "pictures": run.to_bytes(sample_mixture(model, pictures, arguments.samples)),
             "pictures_normal": run.to_bytes(NormalSampler(model=model).sample(arguments.samples, 500)),
         }
-    run.save(arguments.out, arrays, meta, {"model": model.state_dict()})
+    run.save(arguments.out, arrays, meta)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,28 @@
 """Danqing (丹青): an AI painting studio for the machine you have.
 
-    import danqing
-    trained = danqing.train("diffusion", "fashion-mnist", minutes=2).result()
-    pictures = danqing.sample(trained.model, n=4, seed=7, label="dress").result()
+import danqing
+trained = danqing.train("diffusion", "fashion-mnist", minutes=2).result()
+pictures = danqing.sample(trained.model, n=4, seed=7, label="dress").result()
 """
 
+import sys
+from types import ModuleType
 from typing import Any
 
 from danqing.version import __version__
 
 __all__ = ["__version__", "edit", "evaluate", "interpolate", "load", "reconstruct", "sample", "train"]
+
+
+class _Door(ModuleType):
+    """Keeps the functions' names free: importing the packages danqing.train and danqing.evaluate would take two."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door
 
 
 def __getattr__(name: str) -> Any:

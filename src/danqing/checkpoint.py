@@ -65,10 +65,10 @@ def load_training(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _save(path: Path, tensors: Mapping[str, Tensor], notes: dict[str, str]) -> str:
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     sha = digest(whole)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            save_file(whole, temporary, {**notes, "sha256": sha, "made_by": "danqing"})
+            save_file(whole, temporary, sealed({**notes, "sha256": sha, "made_by": "danqing"}))
         except SafetensorError as error:  # how it reports a full disk
             raise OSError(str(error)) from None
     return sha
@@ -78,8 +78,8 @@ def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     notes = _notes(path)
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
-    if digest(tensors) != notes["sha256"]:
-        raise BadWeightsError(f"'{path}' is damaged: its content is not what was written; copy or train it again.")
+    if digest(tensors) != notes.get("sha256"):
+        raise damaged(path)
     return tensors, notes
 
 
@@ -93,7 +93,19 @@ def _notes(path: Path) -> dict[str, str]:
         raise BadWeightsError(f"'{path}' {_what_else(path)} ({error}); give a model folder made by Danqing.") from None
     if notes.get("made_by") != "danqing":
         raise BadWeightsError(f"'{path}' was not made by Danqing: it has no card; give a model folder made by Danqing.")
+    if "seal" in notes and notes != sealed(notes):
+        raise damaged(path)
     return notes
+
+
+def sealed(notes: Mapping[str, str]) -> dict[str, str]:
+    """The notes with their own sha256, which tells a flipped bit in the header."""
+    rest = {name: text for name, text in notes.items() if name != "seal"}
+    return {**rest, "seal": hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}
+
+
+def damaged(path: Path) -> BadWeightsError:
+    return BadWeightsError(f"'{path}' is damaged: its content is not what was written; copy or train it again.")
 
 
 def _what_else(path: Path) -> str:
@@ -105,14 +117,19 @@ def _what_else(path: Path) -> str:
 
 
 def _card(notes: dict[str, str], path: Path) -> Card:
-    raw = json.loads(notes.get("card", "null"))
-    if not isinstance(raw, dict):
-        raise BadWeightsError(f"'{path}' holds no card, so it is no model; give a model folder made by Danqing.")
-    version = raw.get("format_version", 0)
-    if version > FORMAT_VERSION:
-        raise BadWeightsError(f"'{path}' has format {version}, this Danqing reads up to {FORMAT_VERSION}; update Danqing.")
-    known = {field.name for field in fields(Card)}
-    return Card(**{key: value for key, value in raw.items() if key in known})
+    try:
+        raw = json.loads(notes.get("card", "null"))
+        version = raw.get("format_version", 0)
+        if version > FORMAT_VERSION:
+            raise BadWeightsError(
+                f"'{path}' has format {version}, this Danqing reads up to {FORMAT_VERSION}; update Danqing."
+            )
+        known = {field.name for field in fields(Card)}
+        return Card(**{key: value for key, value in raw.items() if key in known})
+    except (ValueError, TypeError, AttributeError):
+        raise BadWeightsError(
+            f"'{path}' holds no whole card, so it is no model; give a model folder made by Danqing."
+        ) from None
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
@@ -122,4 +139,3 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         sha.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
-

@@ -30,7 +30,7 @@ class Preset:
 def all_presets() -> dict[str, Preset]:
     """Name -> preset, of every family."""
     found: dict[str, Preset] = {}
-    for folder in sorted(files("danqing.families").iterdir(), key=lambda f: f.name):
+    for folder in sorted(files("danqing").joinpath("families").iterdir(), key=lambda f: f.name):
         table = folder / "presets.toml"
         if table.is_file():
             for name, row in read_toml(table.read_text(encoding="utf-8"), f"{folder.name}/presets.toml").items():

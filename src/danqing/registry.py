@@ -36,7 +36,7 @@ def register(kind: str, name: str) -> Callable[[T], T]:
     def file(thing: T) -> T:
         shelf = _things.setdefault(kind, {})
         if name in shelf:
-            raise UsageError(f"The {kind} '{name}' is registered twice: by {_origin(shelf[name])} and {_origin(thing)}.")
+            raise UsageError(f"The {kind} '{name}' is registered twice: {_origin(shelf[name])}, {_origin(thing)}.")
         shelf[name] = thing
         return thing
 

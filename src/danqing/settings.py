@@ -34,6 +34,13 @@ def check_names(values: Iterable[str], known: Iterable[str], where: str) -> None
             raise UsageError(f"In {where}: {unknown('setting', key, known)}")
 
 
+def check_choices(config: Any, **known: Iterable[str]) -> None:
+    """NotFoundError for the first field of `config` whose value is not among the known ones; near ones are offered."""
+    for key, values in known.items():
+        if getattr(config, key) not in (values := list(values)):
+            raise unknown(f"{key} setting", getattr(config, key), values)
+
+
 def plain(config: Any) -> dict[str, Any]:
     """A JSON-safe dict of a settings dataclass; `read(cls, plain(config)) == config`."""
     return asdict(config)
@@ -59,5 +66,3 @@ def read_toml(text: str, where: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInputError(f"{where} is not valid TOML: {error}.") from None
-
-

@@ -163,7 +163,10 @@ class PaintRequest:
 
 
 class Family(ABC):
-    """A kind of generator. A subclass registered under "family" is listed, documented and contract-tested."""
+    """A kind of generator. A subclass registered under "family" is listed, documented and contract-tested.
+
+    `model` is what `build` gave and `painter` what `painter` gave: modules of the family's own classes.
+    """
 
     name: ClassVar[str]
     title: ClassVar[Mapping[str, str]]
@@ -176,20 +179,20 @@ class Family(ABC):
         """The whole model, everything that is trained."""
 
     @abstractmethod
-    def painter(self, model: nn.Module) -> nn.Module:
+    def painter(self, model: Any) -> nn.Module:
         """The part that paints; only this is averaged (EMA), saved and shipped."""
 
     @abstractmethod
-    def phases(self, model: nn.Module, config: Any) -> Sequence[Phase]:
+    def phases(self, model: Any, config: Any) -> Sequence[Phase]:
         """What is optimised in each step."""
 
     @abstractmethod
-    def start(self, painter: nn.Module, config: Any, request: PaintRequest, generators: Sequence[Generator]) -> Tensor:
+    def start(self, painter: Any, config: Any, request: PaintRequest, generators: Sequence[Generator]) -> Tensor:
         """The chance behind N pictures: (N, ...) latents or noise, fp32 on the CPU; row i from generator i alone."""
 
     @abstractmethod
     def finish(
-        self, painter: nn.Module, config: Any, request: PaintRequest, start: Tensor, generators: Sequence[Generator]
+        self, painter: Any, config: Any, request: PaintRequest, start: Tensor, generators: Sequence[Generator]
     ) -> Tensor:
         """Pictures (N, C, H, W) in [-1, 1] from the latents of `start`; only stochastic samplers use `generators`."""
 

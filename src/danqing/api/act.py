@@ -1,6 +1,6 @@
 """An act: something that takes time, tells how far it is, and has a result in the end."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from functools import wraps
 from typing import Generic, ParamSpec, TypeVar
 
@@ -13,17 +13,17 @@ P = ParamSpec("P")
 class Act(Generic[R]):
     """Iterate over its Progress events, then ask for the result; or ask at once.
 
-        act = danqing.train("flow-28", "fashion-mnist", minutes=2)
-        for progress in act:
-            print(progress.done)
-        folder = act.result().folder
+    act = danqing.train("flow-28", "fashion-mnist", minutes=2)
+    for progress in act:
+        print(progress.done)
+    folder = act.result().folder
     """
 
     def __init__(self, steps: Generator[Progress, None, R]) -> None:
         self._steps = steps
         self._result: list[R] = []
 
-    def __iter__(self) -> Iterator[Progress]:
+    def __iter__(self) -> Generator[Progress, None, None]:
         try:
             self._result.append((yield from self._steps))
         finally:

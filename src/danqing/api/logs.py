@@ -1,10 +1,12 @@
 """What a training writes down as it goes: one JSON line per step, and TensorBoard where it is asked for."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from danqing.errors import MissingExtraError
+from danqing.errors import DiskError, MissingExtraError
 from danqing.types import Progress
 
 
@@ -12,25 +14,38 @@ class Log:
     """Appends to log.jsonl; lines after the step a run resumes from are dropped first."""
 
     def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "log.jsonl"
-        kept = [line for line in read_lines(path) if line["step"] <= step]
-        self.file = path.open("w", encoding="utf-8")
-        self.file.writelines(json.dumps(line) + "\n" for line in kept)
+        self.path = folder / "log.jsonl"
+        kept = [line for line in read_lines(self.path) if line["step"] <= step]
+        with disk_errors(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.file = self.path.open("w", encoding="utf-8")
+            self.file.writelines(json.dumps(line) + "\n" for line in kept)
         self.board: Any = _board(folder) if tensorboard else None
 
     def write(self, progress: Progress, seconds: float) -> None:
         figures = {name: round(float(value), 6) for name, value in progress.figures.items()}
         line = {"step": progress.step, "seconds": round(seconds, 3), "done": round(progress.done, 6), **figures}
-        self.file.write(json.dumps(line) + "\n")
+        with disk_errors(self.path):
+            self.file.write(json.dumps(line) + "\n")
         if self.board:
             for name, value in figures.items():
                 self.board.add_scalar(name, value, progress.step)
 
     def close(self) -> None:
-        self.file.close()
+        with disk_errors(self.path):
+            self.file.close()
         if self.board:
             self.board.close()
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """An OSError becomes a DiskError of one sentence."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DiskError(f"{path} could not be written ({reason}); free space or choose another place.") from None
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

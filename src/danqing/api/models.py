@@ -4,13 +4,14 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from danqing import registry, settings
 from danqing.checkpoint import WEIGHTS, load_model
-from danqing.errors import BadWeightsError
+from danqing.errors import BadWeightsError, UsageError
 from danqing.nn.precision import best_device
 from danqing.types import Card, Family
 from danqing.version import __version__
@@ -40,7 +41,10 @@ def load(folder: str | Path, device: str | None = None) -> Model:
     """Load a model folder. Raises NotFoundError or BadWeightsError in one sentence."""
     tensors, card, sha = load_model(Path(folder))
     family: Family = registry.get("family", card.family)
-    config = settings.read(family.Config, card.config, f"the card of '{folder}'")
+    try:
+        config: object = settings.read(family.Config, card.config, f"the card of '{folder}'")
+    except UsageError as error:
+        raise BadWeightsError(f"{error}") from None
     painter = family.painter(family.build(config))
     try:
         painter.load_state_dict(tensors)
@@ -51,7 +55,7 @@ def load(folder: str | Path, device: str | None = None) -> Model:
     return Model(family, config, ready(painter, device), card, sha[:12])
 
 
-def ready(painter: nn.Module, device: str | None = None) -> nn.Module:
+def ready(painter: Any, device: str | None = None) -> nn.Module:
     """In painting mode, without gradients, in the fast memory layout."""
     painter = painter.to(device or best_device()).to(memory_format=torch.channels_last)
     return painter.eval().requires_grad_(False)

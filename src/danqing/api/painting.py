@@ -1,5 +1,6 @@
 """From a model to pictures: sample, interpolate, reconstruct, edit."""
 
+import itertools
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,12 +59,15 @@ def sample(
     """
     model, wish = opened(model), Wish(label, sampler, steps, guidance)
     check_count(n, seed)
+    check_sampler(model, wish)
     labels = wanted_labels(model, wish, range(seed, seed + n))
     made: list[Picture] = []
     for first in range(0, n, AT_ONCE):
         rows = range(first, min(first + AT_ONCE, n))
         pixels = paint(model, wish, [seed + i for i in rows], [labels[i] for i in rows])
-        made += [Picture(array, recipe(model, wish, seed + i, labels[i])) for i, array in zip(rows, pixels, strict=True)]
+        made += [
+            Picture(array, recipe(model, wish, seed + i, labels[i])) for i, array in zip(rows, pixels, strict=True)
+        ]
         yield Progress("sample", len(made) / n, len(made))
     return made
 
@@ -86,9 +90,12 @@ def pictures_of(model: Model, wish: Wish, seeds: Sequence[int], labels: Sequence
 
 
 @torch.no_grad()
-def many(model: Model, n: int, seed: int, wish: Wish | None = None, at_once: int = 250) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pictures (B, C, H, W) uint8 and labels (B,), -1 for none, for judging: in large groups, not equal to the last bit."""
+def many(
+    model: Model, n: int, seed: int, wish: Wish | None = None, at_once: int = 250
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """(B, C, H, W) uint8 and labels (B,), -1 for none; in large groups, so not equal to the last bit."""
     wish = wish or Wish()
+    check_sampler(model, wish)
     labels = wanted_labels(model, wish, range(seed, seed + n))
     for first in range(0, n, at_once):
         rows = range(first, min(first + at_once, n))
@@ -110,11 +117,12 @@ def interpolate(
     A stop is a seed or, for models that can encode (the VAE family), a picture file.
     """
     model, wish = opened(model), Wish(label, sampler, steps)
+    check_sampler(model, wish)
     if len(stops) < 2 or frames < 1:
         raise UsageError(f"{len(stops)} stops and {frames} frames came; give at least 2 stops and 1 frame.")
     class_of = wanted_labels(model, wish, [0])[0] if label else None
     starts = [_start(model, wish, stop, class_of) for stop in stops]
-    path = [(a, b, i / frames) for a, b in zip(starts[:-1], starts[1:], strict=True) for i in range(frames)]
+    path = [(a, b, i / frames) for a, b in itertools.pairwise(starts) for i in range(frames)]
     path.append((starts[-1], starts[-1], 0.0))
     made = []
     for number, (a, b, share) in enumerate(path):
@@ -131,6 +139,7 @@ def reconstruct(
 ) -> Generator[Progress, None, list[tuple[Picture, Picture]]]:
     """Each picture as the model sees it (cropped, resized) and as it paints it from its latent: pairs."""
     model = opened(model)
+    encoder(model)
     pairs = []
     for number, path in enumerate(pictures):
         x = seen(model, path)
@@ -156,7 +165,7 @@ def edit(
     model = opened(model)
     if add is None and subtract is None:
         raise UsageError("An edit needs --add or --subtract with a label of the model.")
-    means: Tensor = encoder(model).class_means(model.painter)  # type: ignore[attr-defined]
+    means: Tensor = encoder(model).class_means(model.painter)
     ends = [means.mean(0) if name is None else means[label_index(model.labels, name)] for name in (add, subtract)]
     z = encode(model, seen(model, picture))
     made = []
@@ -230,6 +239,13 @@ def wanted_labels(model: Model, wish: Wish, seeds: Sequence[int]) -> list[int | 
             raise UsageError(f"The model '{model.card.name}' was trained without labels; leave --label out.")
         return [label_index(model.labels, wish.label)] * len(seeds)
     return [seed % model.classes if model.classes else None for seed in seeds]
+
+
+def check_sampler(model: Model, wish: Wish) -> None:
+    """A sampler by name is for families that have a choice; the others name their only way in every recipe."""
+    used = model.family.how(model.config, request_of(wish, [None]))["sampler"]
+    if wish.sampler is not None and used != wish.sampler:
+        raise UsageError(f"A model of the family {model.family.name} has no samplers to choose; leave --sampler out.")
 
 
 def check_count(n: int, seed: int) -> None:

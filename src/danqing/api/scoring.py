@@ -1,5 +1,6 @@
 """Is the model still getting better? Scored on samples against held-out pictures while training."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -43,3 +44,11 @@ class Best:
         stop = "; stopping" if self.stop else ""
         return f"Score {score:.4f} at step {trainer.step}, not better than {self.score:.4f} at step {self.step}{stop}."
 
+    def numbers(self) -> dict[str, Any]:
+        """What a resumed training must know; JSON-safe."""
+        return {"score": None if self.weights is None else self.score, "step": self.step, "misses": self.misses}
+
+    def restore(self, numbers: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+        if weights:
+            self.weights, self.score = dict(weights), numbers["score"]
+            self.step, self.misses = numbers["step"], numbers["misses"]

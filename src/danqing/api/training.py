@@ -2,14 +2,14 @@
 
 import json
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from danqing import checkpoint, registry, settings
 from danqing.api import scoring
@@ -89,6 +89,7 @@ def train(
     device = device or precision.best_device()
     preset, reason = choose(what, data)
     folder = place(out, preset.name, str(data), resume)
+    processes.wait(world, device)  # until all have chosen; the first then makes the folder
     kept = checkpoint.load_training(folder) if resume else None
     yield Progress("train", 0.0, message=reason)
     model_values, train_values = overrides(preset, set or {})
@@ -107,7 +108,7 @@ def train(
         plan = resumed(plan, kept[1]["plan"], given=bool(minutes or steps or pictures))
     run = Run(plan, train_set, held, folder, device, rank, world)
     if kept:
-        run.trainer.restore(kept[0], kept[1]["trainer"])
+        run.restore(*kept)
     return (yield from run.go(save_every, tensorboard))
 
 
@@ -115,7 +116,15 @@ class Run:
     """One training: the trainer, its folder, and what happens between its steps."""
 
     def __init__(
-        self, plan: Plan, train_set: PictureSet, held: PictureSet, folder: Path, device: str, rank: int, world: int
+        self,
+        plan: Plan,
+        train_set: PictureSet,
+        held: PictureSet,
+        folder: Path,
+        device: str,
+        rank: int = 0,
+        world: int = 1,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.family: Family = registry.get("family", all_presets()[plan.preset].family)
         self.config = settings.read(self.family.Config, plan.model, f"the preset {plan.preset}")
@@ -138,13 +147,19 @@ class Run:
             device=device,
             rank=rank,
             world=world,
+            clock=clock,
         )
         self.best = scoring.Best(self.settings.patience)
 
     def batch_at(self, step: int) -> Batch:
         batch = self.batches.at(step)
         chance = Chance(
-            "augment", self.plan.seed, step, rank=self.batches.rank, world=self.batches.world, device=self.trainer.device
+            "augment",
+            self.plan.seed,
+            step,
+            rank=self.batches.rank,
+            world=self.batches.world,
+            device=self.trainer.device,
         )
         return replace(batch, pictures=augment(batch.pictures, self.augment, chance))
 
@@ -162,7 +177,8 @@ class Run:
             raise
         finally:
             if log:
-                self.save_state()
+                if self.trainer.whole:  # stopped in the middle of a step, the last saving stands
+                    self.save_state()
                 self.save_model(self.trainer.average.module)
                 log.close()
         yield Progress("train", 1.0, self.trainer.step, 0.0, message=ended)
@@ -201,17 +217,28 @@ class Run:
             last = self.score()
             if self.best.score < last:
                 self.trainer.average.module.load_state_dict(self.best.weights)
-                self.save_model(self.trainer.average.module)
+                if self.rank == 0:
+                    self.save_model(self.trainer.average.module)
                 ended += f" The model of step {self.best.step} scored best and is the one that was kept."
         picture = self.folder / "sheet.png"
-        self.draw(picture)
+        if self.rank == 0:
+            self.draw(picture)
+        processes.wait(self.trainer.world, self.trainer.device)  # for the files of the first
         return Trained(self.folder, load(self.folder), picture, ended)
 
     # Saving.
 
     def save_state(self) -> None:
-        state = {"plan": plain_plan(self.plan), "trainer": self.trainer.numbers()}
-        checkpoint.save_training(self.folder, self.trainer.tensors(), state)
+        numbers = {"trainer": self.trainer.numbers(), "best": self.best.numbers()}
+        best = {f"best/{name}": value for name, value in (self.best.weights or {}).items()}
+        state = {"plan": plain_plan(self.plan), **numbers}
+        checkpoint.save_training(self.folder, {**self.trainer.tensors(), **best}, state)
+
+    def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Go on from what `save_state` kept."""
+        self.trainer.restore(dict(tensors), state["trainer"])
+        weights = {n.removeprefix("best/"): value for n, value in tensors.items() if n.startswith("best/")}
+        self.best.restore(state["best"], weights)
 
     def save_model(self, painter: nn.Module) -> None:
         checkpoint.save_model(self.folder, painter.state_dict(), self.card(painter))

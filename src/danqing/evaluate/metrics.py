@@ -83,17 +83,22 @@ def metric(
 @metric("frechet", "FD", ideal=0.0, higher_is_better=False, limits=(0, inf))
 def frechet(sets: Sets) -> float:
     """Fréchet distance between the Gaussians of the same mean and covariance; biased upwards when N is small."""
-    (mean_r, cov_r), (mean_m, cov_m) = gaussian(sets.real), gaussian(sets.made)
-    between = (mean_r - mean_m).square().sum() + cov_r.trace() + cov_m.trace() - 2 * trace_root(cov_r, cov_m)
+    real, made = sets.real.double(), sets.made.double()
+    x, y = scaled(real), scaled(made)
+    few = len(x) < x.shape[1] and len(y) < y.shape[1]
+    root = root_of_few(x, y) if few else trace_root(x.T @ x, y.T @ y)
+    between = (real.mean(0) - made.mean(0)).square().sum() + x.square().sum() + y.square().sum() - 2 * root
     return max(0.0, between.item())
 
 
-def gaussian(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (D,) and unbiased covariance (D, D) of rows (N, D), float64."""
-    rows = rows.double()
-    mean = rows.mean(0)
-    centred = rows - mean
-    return mean, centred.T @ centred / (len(rows) - 1)
+def scaled(rows: Tensor) -> Tensor:
+    """Rows (N, D) float64 -> x with mean zero and x.T @ x their unbiased covariance (D, D)."""
+    return (rows - rows.mean(0)) / (len(rows) - 1) ** 0.5
+
+
+def root_of_few(x: Tensor, y: Tensor) -> Tensor:
+    """Tr((x.T x y.T y)^(1/2)) of x (N, D) and y (M, D): the singular values of x y.T; cheaper where N, M < D."""
+    return torch.linalg.svdvals(x @ y.T).sum()
 
 
 def trace_root(a: Tensor, b: Tensor) -> Tensor:

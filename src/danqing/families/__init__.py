@@ -1,4 +1,4 @@
-"""Each folder here is a family: model, losses, painting, presets.toml, README. The folder's name is the family's name."""
+"""Each folder here is a family (model, losses, painting, presets.toml, README) and gives it its name."""
 
 import importlib
 import pkgutil

@@ -1,14 +1,15 @@
 """Small layers shared by the networks. Shapes: B batch, C channels, H, W picture, T tokens, D width."""
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
-    """Start a layer at zero, so that a residual branch starts as the identity."""
+def zero(layer: Any) -> Any:
+    """Start a linear or convolution layer at zero, so that a residual branch starts as the identity."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -17,6 +18,8 @@ def zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
 
 class Waves(nn.Module):
     """A number in [0, 1] -> D sines and cosines (Vaswani et al., arXiv 1706.03762, sec. 3.5), then a small network."""
+
+    rates: Tensor
 
     def __init__(self, width: int, top: float = 1000.0) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ A 28 px picture folded by 2 is worked on at 14 and 7 px, a 64 px picture folded 
 keep a CPU busy, thin full-size ones do not.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -54,7 +55,7 @@ class Stage(nn.Module):
 
     def __init__(self, widths: Sequence[int], steer: int, attention: bool) -> None:
         super().__init__()
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = itertools.pairwise(widths)
         self.blocks = nn.ModuleList(ResBlock(inner, outer, steer) for inner, outer in pairs)
         self.attention = PixelAttention(widths[-1]) if attention else nn.Identity()
 
@@ -79,12 +80,14 @@ class UNet(nn.Module):
         attends = [i > last - attention_below for i in range(len(widths))]
         entries = [widths[0], *widths[:-1]]
         self.down = nn.ModuleList(
-            Stage([enter] + [w] * blocks, steer, attends[i]) for i, (enter, w) in enumerate(zip(entries, widths, strict=True))
+            Stage([enter] + [w] * blocks, steer, attends[i])
+            for i, (enter, w) in enumerate(zip(entries, widths, strict=True))
         )
         self.middle = Stage([widths[-1]] * 2, steer, False)
         leaves = [*widths[1:], widths[-1]]
         self.up = nn.ModuleList(
-            Stage([below + w] + [w] * blocks, steer, attends[i]) for i, (below, w) in enumerate(zip(leaves, widths, strict=True))
+            Stage([below + w] + [w] * blocks, steer, attends[i])
+            for i, (below, w) in enumerate(zip(leaves, widths, strict=True))
         )
         self.norm = nn.GroupNorm(8, widths[0])
         self.outward = zero(nn.Conv2d(widths[0], channels * fold * fold, 3, padding=1))

@@ -10,6 +10,7 @@ times           (S + 1,) rising to 1
 draw(i)         fresh standard normal noise like z for step i; only stochastic solvers ask for it
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Protocol
 
@@ -41,7 +42,7 @@ def velocity(z: Tensor, x: Tensor, schedule: Schedule, t: Tensor) -> Tensor:
 @register("sampler", "euler")
 def euler(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: Draw) -> Tensor:
     """Explicit Euler on the probability-flow ODE; the step that reaches t = 1 returns the denoised picture."""
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in itertools.pairwise(times):
         x = denoise(z, t)
         z = x if s == 1 else z + (s - t).to(z) * velocity(z, x, schedule, t)
     return z
@@ -49,8 +50,8 @@ def euler(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: 
 
 @register("sampler", "heun")
 def heun(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: Draw) -> Tensor:
-    """Heun's second-order method (Karras et al., arXiv 2206.00364, algorithm 1); two evaluations a step but the last."""
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    """Heun's second-order method (EDM, arXiv 2206.00364, algorithm 1); two evaluations a step but the last."""
+    for t, s in itertools.pairwise(times):
         x = denoise(z, t)
         if s == 1:
             return x
@@ -63,7 +64,7 @@ def heun(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: D
 @register("sampler", "ddim")
 def ddim(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: Draw) -> Tensor:
     """Deterministic DDIM (Song et al., arXiv 2010.02502, eq. 12 with sigma = 0)."""
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in itertools.pairwise(times):
         x = denoise(z, t)
         z = schedule.alpha(s).to(z) * x + schedule.sigma(s).to(z) * implied_noise(z, x, schedule, t)
     return z
@@ -71,8 +72,8 @@ def ddim(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: D
 
 @register("sampler", "ddpm")
 def ddpm(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: Draw) -> Tensor:
-    """Ancestral sampling from q(z_s | z_t, x) (Ho et al., arXiv 2006.11239, eq. 6 and 7; continuous: 2107.00630, eq. 26)."""
-    for i, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):
+    """Ancestral sampling from q(z_s | z_t, x) (Ho et al., arXiv 2006.11239, eq. 6 and 7)."""
+    for i, (t, s) in enumerate(itertools.pairwise(times)):
         x = denoise(z, t)
         a_t, a_s, v_t, v_s = schedule.alpha(t), schedule.alpha(s), schedule.sigma(t) ** 2, schedule.sigma(s) ** 2
         v_ts = v_t - (a_t / a_s) ** 2 * v_s  # variance of q(z_t | z_s)
@@ -84,12 +85,12 @@ def ddpm(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: D
 @register("sampler", "dpm++2m")
 def dpm_2m(denoise: Denoise, z: Tensor, schedule: Schedule, times: Tensor, draw: Draw) -> Tensor:
     """DPM-Solver++(2M), second-order multistep in half log-SNR (Lu et al., arXiv 2211.01095, algorithm 2)."""
-    before, h_before = None, torch.tensor(float("inf"))
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    before, h_before = z, torch.tensor(float("inf"))
+    for t, s in itertools.pairwise(times):
         x = denoise(z, t)
         shrink = (schedule.alpha(t) * schedule.sigma(s)) / (schedule.alpha(s) * schedule.sigma(t))  # exp(-h)
         h = -shrink.log()
-        straight = before is None or torch.isinf(h) or torch.isinf(h_before)
+        straight = torch.isinf(h) or torch.isinf(h_before)
         guess = x if straight else x + (h / h_before / 2).to(z) * (x - before)
         z = (schedule.sigma(s) / schedule.sigma(t)).to(z) * z + (schedule.alpha(s) * (1 - shrink)).to(z) * guess
         before, h_before = x, h

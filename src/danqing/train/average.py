@@ -7,7 +7,7 @@ from torch import nn
 
 
 def half_life_weight(batch: int, seen: int, half_life: float) -> float:
-    """Weight of the past when `half_life` is a share of the pictures seen (Karras et al., arXiv 2206.00364, app. F.2)."""
+    """Weight of the past when `half_life` is a share of the pictures seen (EDM, arXiv 2206.00364, app. F.2)."""
     return 0.5 ** (batch / max(half_life * seen, 1e-8))
 
 

@@ -48,15 +48,16 @@ def adamw(module: nn.Module, s: TrainSettings) -> Optimizers:
 @register("optimizer", "muon")
 def muon(module: nn.Module, s: TrainSettings) -> Optimizers:
     matrices, rest = split_matrices(module)
-    return [
-        Muon(matrices, s.muon_lr, weight_decay=s.weight_decay),
-        AdamW(rest, s.lr, (s.momentum, s.beta2), weight_decay=s.weight_decay, fused=True),
-    ]
+    made: Optimizers = [Muon(matrices, s.muon_lr, weight_decay=s.weight_decay)] if matrices else []
+    if rest:
+        made.append(AdamW(rest, s.lr, (s.momentum, s.beta2), weight_decay=s.weight_decay, fused=True))
+    return made
 
 
 def split_matrices(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Hidden matrices (Muon's) and everything else: tables, doors named inward or outward, biases, depthwise filters."""
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     tables = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
     for name, p in module.named_parameters():
         door = "inward" in name or "outward" in name or id(p) in tables or not name.endswith("weight")
@@ -86,17 +87,19 @@ class Muon(Optimizer):
                 self._step_shape(shape, params, group)
 
     def _step_shape(self, shape: tuple[int, int], params: list[nn.Parameter], group: dict[str, Any]) -> None:
-        updates = torch.stack([self._nesterov(p, group["momentum"]).reshape(shape) for p in params])  # (n, rows, columns)
+        updates = torch.stack(
+            [self._nesterov(p, group["momentum"]).reshape(shape) for p in params]
+        )  # (n, rows, columns)
         updates = orthogonal(updates) * max(1.0, shape[0] / shape[1]) ** 0.5
         for p, update in zip(params, updates, strict=True):
             p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update.view(p.shape), alpha=-group["lr"])
 
-    def _nesterov(self, p: nn.Parameter, momentum: float) -> Tensor:
+    def _nesterov(self, p: Any, momentum: float) -> Tensor:
         state = self.state[p]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(p)
-        state["momentum"].lerp_(p.grad, 1 - momentum)  # type: ignore[arg-type]
-        return p.grad.lerp(state["momentum"], momentum)  # type: ignore[union-attr, no-any-return]
+        state["momentum"].lerp_(p.grad, 1 - momentum)
+        return p.grad.lerp(state["momentum"], momentum)
 
 
 def orthogonal(m: Tensor, steps: int = 5) -> Tensor:

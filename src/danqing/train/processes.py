@@ -43,3 +43,8 @@ def agree(value: float, world: int, device: torch.device | str = "cpu") -> float
     box = torch.tensor([value], dtype=torch.float64, device=device)
     dist.broadcast(box, 0)
     return float(box)
+
+
+def wait(world: int, device: torch.device | str = "cpu") -> None:
+    """Until every process is here."""
+    agree(0.0, world, device)

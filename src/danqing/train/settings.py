@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from danqing.nn.precision import PRECISIONS
+from danqing.registry import names
+from danqing.settings import check_choices
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -43,3 +47,6 @@ class TrainSettings:
     """score samples against held-out pictures after each such part of the budget and keep the best; 0 for never"""
     patience: int = 0
     """stop after so many scores without a better one; 0 for never"""
+
+    def __post_init__(self) -> None:
+        check_choices(self, optimizer=names("optimizer"), rate=names("rate"), precision=PRECISIONS)

@@ -44,7 +44,9 @@ class Trainer:
         device: str = "cpu",
         rank: int = 0,
         world: int = 1,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self.clock = clock
         self.model, self.painter, self.phases = model, painter, phases
         self.batch_at, self.settings, self.budget = batch_at, settings, budget
         self.seed, self.precision, self.device, self.rank, self.world = seed, precision, device, rank, world
@@ -54,7 +56,7 @@ class Trainer:
         self.step, self.pictures, self.seconds = 0, 0, 0.0
         self.rate_factor, self.bad_steps, self.reloads = 1.0, 0, 0
         self.safe: dict[str, Any] | None = None
-        self._began, self._last = 0.0, 0.0
+        self._last, self.whole = 0.0, True
         self._pace: deque[tuple[float, float, int]] = deque(maxlen=200)
 
     @property
@@ -68,13 +70,13 @@ class Trainer:
         fraction = self.fraction
         self.keep_safe()
         while fraction < 1:
-            self._last = time.perf_counter()
+            self._last, self.whole = self.clock(), False
             figures, message = self._step(fraction)
             self.step += 1
             self.pictures += self.settings.batch
             self.average.update(self.painter, self.settings.batch, self.pictures)
-            self.seconds += time.perf_counter() - self._last
-            fraction = self.fraction
+            self.seconds += self.clock() - self._last
+            fraction, self.whole = self.fraction, True
             yield Progress("train", fraction, self.step, self._seconds_left(fraction), figures, message)
 
     # One step.
@@ -82,7 +84,8 @@ class Trainer:
     def _step(self, fraction: float) -> tuple[dict[str, float], str]:
         self.model.train()
         torch.manual_seed(derive("torch", self.seed, self.step, self.rank))
-        batch, figures, message = self.batch_at(self.step), {}, ""
+        batch, message = self.batch_at(self.step), ""
+        figures: dict[str, float] = {}
         self._set_rates(fraction)
         for phase in self.phases:
             if self.step % phase.every == 0 and phase.span[0] <= fraction < phase.span[1]:
@@ -120,7 +123,9 @@ class Trainer:
 
     def _set_rates(self, fraction: float) -> None:
         s = self.settings
-        factor = get("rate", s.rate)(fraction, s.decay) * min(1.0, (self.step + 1) / max(1, s.warmup)) * self.rate_factor
+        factor = (
+            get("rate", s.rate)(fraction, s.decay) * min(1.0, (self.step + 1) / max(1, s.warmup)) * self.rate_factor
+        )
         for phase in self.phases:
             for group in optimizers.groups(self.optimizers[phase.name]):
                 group["lr"] = group["full_lr"] * factor * phase.rate
@@ -132,6 +137,7 @@ class Trainer:
 
     def _bad_step(self, phase: str) -> str:
         self.bad_steps += 1
+        self._mend_statistics()
         if self.bad_steps < BAD_STEPS_BEFORE_RELOAD or self.safe is None:
             return f"The loss of {phase} was not a number at step {self.step}; the step was skipped."
         self.reloads += 1
@@ -144,6 +150,13 @@ class Trainer:
         self._restore_weights(self.safe)
         self.rate_factor, self.reloads, self.bad_steps = rate, reloads, 0
         return f"The loss of {phase} stays not a number: went back to good weights and halved the learning rate."
+
+    def _mend_statistics(self) -> None:
+        """Running statistics (batch norm) that a bad batch has spoilt go back to the last good ones."""
+        kept = self.safe["model"] if self.safe else {}
+        for name, value in self.model.named_buffers():
+            if name in kept and not value.isfinite().all():
+                value.copy_(kept[name])
 
     def keep_safe(self) -> None:
         """Remember the present weights and optimisers as the ones to go back to."""
@@ -196,11 +209,12 @@ class Trainer:
     def _load_optimizer_tensors(self, tensors: dict[str, Tensor]) -> None:
         for phase, several in self.optimizers.items():
             for i, optimizer in enumerate(several):
+                params = [p for group in optimizer.param_groups for p in group["params"]]
                 state: dict[int, dict[str, Tensor]] = {}
                 for name, value in tensors.items():
                     owner, which, index, key = name.rsplit("/", 3)
                     if owner == phase and int(which) == i:
-                        state.setdefault(int(index), {})[key] = value.clone()
+                        state.setdefault(int(index), {})[key] = laid_out_like(params[int(index)], value)
                 optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
     def _seconds_left(self, fraction: float) -> float | None:
@@ -220,3 +234,10 @@ class Trainer:
             return 0.0
         (s0, _, n0), (s1, _, n1) = self._pace[0], self._pace[-1]
         return (n1 - n0) * self.settings.batch / max(s1 - s0, 1e-9)
+
+
+def laid_out_like(param: Tensor, value: Tensor) -> Tensor:
+    """A copy in the memory layout of the parameter, which fused optimisers take for granted and do not check."""
+    if value.shape != param.shape:
+        return value.clone()
+    return torch.empty_like(param, dtype=value.dtype).copy_(value)

@@ -27,10 +27,10 @@ class Diffusion(Family):
     def build(self, config: DiffusionConfig) -> nn.Module:
         return Denoiser(config)
 
-    def painter(self, model: nn.Module) -> nn.Module:
+    def painter(self, model: Any) -> nn.Module:
         return model
 
-    def phases(self, model: nn.Module, config: DiffusionConfig) -> Sequence[Phase]:
+    def phases(self, model: Any, config: DiffusionConfig) -> Sequence[Phase]:
         loss = {"clean": flow_loss, "noise": noise_loss}[config.predict]
         turn = 1 - config.few_step
         phases = [Phase("denoise", model, partial(loss, model), span=(0.0, turn))]
@@ -39,14 +39,14 @@ class Diffusion(Family):
         return phases
 
     def start(
-        self, painter: nn.Module, config: DiffusionConfig, request: PaintRequest, generators: Sequence[Generator]
+        self, painter: Any, config: DiffusionConfig, request: PaintRequest, generators: Sequence[Generator]
     ) -> Tensor:
         """(N, C, H, W) noise."""
         return noise(generators, config.channels, config.size, config.size)
 
     def finish(
         self,
-        painter: nn.Module,
+        painter: Any,
         config: DiffusionConfig,
         request: PaintRequest,
         start: Tensor,

@@ -60,10 +60,9 @@ def shortcut_loss(denoiser: Denoiser, batch: Batch, now: Now) -> Tensor:
 
     Half of the batch goes on with the flow loss, so that many-step sampling stays as good as it was.
     """
-    half = len(batch.pictures) // 2
-    mine, rest = (Batch(p, n) for p, n in zip(batch.pictures.split([half, len(batch.pictures) - half]),
-                                              _split(batch.labels, half), strict=True))  # fmt: skip
+    rest, mine = every_other(batch, 0), every_other(batch, 1)
     x, labels = mine.pictures, known_labels(mine, now, denoiser)
+    half = len(x)
     span = torch.tensor(SPANS, device=x.device)[now.chance.integers(len(SPANS), half)]
     t = (now.chance.uniform(half) / span).floor() * span  # a start from which the jump ends at 1 or before
     z = noisy(denoiser, x, now.chance.normal_like(x), t)
@@ -76,5 +75,6 @@ def shortcut_loss(denoiser: Denoiser, batch: Batch, now: Now) -> Tensor:
     return flow_loss(denoiser, rest, now) + error.mean()
 
 
-def _split(labels: Tensor | None, half: int) -> tuple[Tensor | None, Tensor | None]:
-    return (None, None) if labels is None else (labels[:half], labels[half:])
+def every_other(batch: Batch, first: int) -> Batch:
+    """Rows first, first + 2, ...: processes that share a batch choose together what one would have chosen."""
+    return Batch(batch.pictures[first::2], None if batch.labels is None else batch.labels[first::2])

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from danqing.nn.transformer import Transformer
 from danqing.nn.unet import UNet
-from danqing.registry import get
+from danqing.registry import get, names
 from danqing.samplers.schedules import Schedule
+from danqing.settings import check_choices
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class DiffusionConfig:
     steps: int = 16
     guidance: float = 1.0
     """1 follows the label as learned, more exaggerates it"""
+
+    def __post_init__(self) -> None:
+        check_choices(self, net=NETS, predict=PREDICTS, schedule=names("schedule"), sampler=names("sampler"))
 
 
 def _unet(c: DiffusionConfig) -> nn.Module:

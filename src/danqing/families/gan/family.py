@@ -22,33 +22,33 @@ class Gan(Family):
     def build(self, config: GanConfig) -> nn.Module:
         return build(config)
 
-    def painter(self, model: nn.Module) -> nn.Module:
+    def painter(self, model: Any) -> nn.Module:
         return model.painter
 
-    def phases(self, model: nn.Module, config: GanConfig) -> Sequence[Phase]:
-        game = Game(model, config)  # type: ignore[arg-type]
+    def phases(self, model: Any, config: GanConfig) -> Sequence[Phase]:
+        game = Game(model, config)
         after = game.clip if config.penalty == "clip" else None
         return [
             Phase("critic", model.critic, game.critic_loss, rate=config.critic_rate, after=after),
             Phase("painter", model.painter, game.painter_loss, every=config.critic_steps),
         ]
 
-    def start(
-        self, painter: nn.Module, config: GanConfig, request: PaintRequest, generators: Sequence[Generator]
-    ) -> Tensor:
+    def start(self, painter: Any, config: GanConfig, request: PaintRequest, generators: Sequence[Generator]) -> Tensor:
         """(N, latent) noise."""
         return noise(generators, config.latent)
 
     def finish(
         self,
-        painter: nn.Module,
+        painter: Any,
         config: GanConfig,
         request: PaintRequest,
         start: Tensor,
         generators: Sequence[Generator],
     ) -> Tensor:
         device = next(painter.parameters()).device
-        labels = [config.classes if label is None else label for label in request.labels] or [config.classes] * len(start)
+        labels = [config.classes if label is None else label for label in request.labels] or [config.classes] * len(
+            start
+        )
         return painter(start.to(device), torch.tensor(labels, device=device)).clamp(-1, 1)
 
     def how(self, config: GanConfig, request: PaintRequest) -> dict[str, Any]:
@@ -62,25 +62,26 @@ class Game:
         self.pair, self.config = pair, config
         self.critic_side, self.painter_side = LOSSES[config.loss]
         self.penalty = PENALTIES[config.penalty]
+        self._painted: list[tuple[Tensor, Tensor]] = []
         s = config.augment  # colour, translation and cutout, as published for DiffAugment
         self.augment = Augment(brightness=0.5 * s, saturation=s, contrast=0.5 * s, translate=0.125 * s, cutout=0.5 * s)
 
     def critic_loss(self, batch: Batch, now: Now) -> Tensor:
         labels = self._labels(batch, now)
-        with torch.no_grad():
-            fake = self._paint(batch, labels, now)
-        real, fake = self._seen(batch.pictures, now), self._seen(fake, now)
+        fake = self._paint_for_both(batch, labels, now)
+        real, fake = self._seen(batch.pictures, now), self._seen(fake.detach(), now)
         scores = self.pair.critic(torch.cat([real, fake]), labels.repeat(2))
         of_real, of_fake = scores.float().chunk(2)
         loss = self.critic_side(of_real, of_fake)
         now.notes.update({"score real": of_real.detach().mean(), "score made": of_fake.detach().mean()})
-        if self.penalty is PENALTIES["none"]:
+        every = self.config.penalty_every
+        if self.config.penalty in ("none", "clip") or now.step % every:
             return loss
-        return loss + self.config.gamma * self._penalty(real, fake, labels, now)
+        return loss + every * self.config.gamma * self._penalty(real, fake, labels, now)
 
     def painter_loss(self, batch: Batch, now: Now) -> Tensor:
-        labels = self._labels(batch, now)
-        fake = self._seen(self._paint(batch, labels, now), now)
+        painted, labels = self._painted.pop()
+        fake = self._seen(painted, now)
         of_fake = self.pair.critic(fake, labels).float()
         of_real = of_fake
         if self.config.loss == "relativistic":
@@ -100,14 +101,19 @@ class Game:
 
         return self.penalty(scores, real, fake, now.chance.uniform(len(real)))
 
-    def _paint(self, batch: Batch, labels: Tensor, now: Now) -> Tensor:
-        return self.pair.painter(now.chance.normal(len(batch.pictures), self.config.latent), labels)
+    def _paint_for_both(self, batch: Batch, labels: Tensor, now: Now) -> Tensor:
+        """Pictures for the critic; kept for the painter's own loss where that comes next in this step."""
+        kept = now.step % self.config.critic_steps == 0
+        with torch.set_grad_enabled(kept):
+            painted = self.pair.painter(now.chance.normal(len(batch.pictures), self.config.latent), labels)
+        self._painted = [(painted, labels)] if kept else []
+        return painted
 
     def _seen(self, pictures: Tensor, now: Now) -> Tensor:
         return augment(pictures, self.augment, now.chance)
 
     def _labels(self, batch: Batch, now: Now) -> Tensor:
-        """The batch's labels, or 'any' (= classes) where there are none; a tenth is dropped so that 'any' is learned."""
+        """The batch's labels, or 'any' (= classes) where there are none and for a tenth of them."""
         rows = len(batch.pictures)
         anything = torch.full((rows,), self.config.classes, device=batch.pictures.device)
         if batch.labels is None or not self.config.classes:

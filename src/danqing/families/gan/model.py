@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from danqing.families.gan.losses import LOSSES, PENALTIES
 from danqing.families.gan.projected import FastPainter, ProjectedCritic
 from danqing.families.gan.residual import ResidualCritic, ResidualPainter
 from danqing.nn.classic import Down, Up
 from danqing.nn.layers import Labels
+from danqing.settings import check_choices
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class GanConfig:
     """the painter's channels, from the smallest map to the largest"""
     critic_widths: tuple[int, ...] = (64, 128)
     kernel: int = 5
+    """side of the classic nets' filters"""
+    fold: int = 1
+    """pixels folded into channels at the door of the residual nets"""
     norm: bool = False
     """batch norm in the critic (classic)"""
     dropout: float = 0.3
@@ -36,6 +41,8 @@ class GanConfig:
     """none, clip (weights), gradient, r1 or r1+r2"""
     gamma: float = 1.0
     """weight of the penalty, or the bound of clipped weights"""
+    penalty_every: int = 1
+    """the penalty is taken on every n-th step, n times as strong (lazy regularisation, arXiv 1912.04958)"""
     spectral_norm: bool = False
     """divide the critic's weights by their largest singular value (arXiv 1802.05957)"""
     critic_steps: int = 1
@@ -44,6 +51,9 @@ class GanConfig:
     """the critic's learning rate over the painter's (TTUR, arXiv 1706.08500)"""
     augment: float = 0.0
     """strength of DiffAugment (arXiv 2006.10738) on what the critic sees, 0 to 1"""
+
+    def __post_init__(self) -> None:
+        check_choices(self, net=NETS, loss=LOSSES, penalty=PENALTIES)
 
 
 class Pair(nn.Module):
@@ -81,8 +91,8 @@ class ClassicCritic(nn.Module):
 
 def _residual(c: GanConfig) -> Pair:
     return Pair(
-        ResidualPainter(c.size, c.channels, c.classes, c.latent, c.widths),
-        ResidualCritic(c.size, c.channels, c.classes, c.critic_widths),
+        ResidualPainter(c.size, c.channels, c.classes, c.latent, c.widths, c.fold),
+        ResidualCritic(c.size, c.channels, c.classes, c.critic_widths, c.fold),
     )
 
 

@@ -5,6 +5,7 @@ Critic after Projected GAN (Sauer et al., arXiv 2111.01007): four feature maps o
 channels and scales by fixed random convolutions, each judged by its own small head.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -57,7 +58,7 @@ class FastPainter(nn.Module):
         inputs = latent * (2 if classes else 1)
         self.dense = nn.Linear(inputs, 2 * widths[0] * self.side**2, bias=False)
         self.norm = nn.BatchNorm2d(2 * widths[0])
-        self.grow = nn.ModuleList(Grow(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.grow = nn.ModuleList(Grow(a, b) for a, b in itertools.pairwise(widths))
         far = max(1, doublings - 1)  # the map `far` doublings below excites the map above
         self.far = far
         self.excite = nn.ModuleList(Excite(widths[i], widths[i + far]) for i in range(doublings + 1 - far))
@@ -108,7 +109,9 @@ class ProjectedCritic(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         scores, below = [], None
-        for mix, smooth, head, m in reversed(list(zip(self.mix, self.smooth, self.heads, self._features(x), strict=True))):
+        for mix, smooth, head, m in reversed(
+            list(zip(self.mix, self.smooth, self.heads, self._features(x), strict=True))
+        ):
             mixed = mix(m)
             if below is not None:
                 mixed = mixed + F.interpolate(below, size=mixed.shape[-2:], mode="bilinear")

@@ -23,26 +23,24 @@ class Vae(Family):
     def build(self, config: VaeConfig) -> nn.Module:
         return Autoencoder(config)
 
-    def painter(self, model: nn.Module) -> nn.Module:
+    def painter(self, model: Any) -> nn.Module:
         return model
 
-    def phases(self, model: nn.Module, config: VaeConfig) -> Sequence[Phase]:
-        both = nn.ModuleList([model.encoder, model.decoder])  # type: ignore[list-item]
+    def phases(self, model: Any, config: VaeConfig) -> Sequence[Phase]:
+        both = nn.ModuleList([model.encoder, model.decoder])
         phases = [Phase("bound", both, partial(bound_loss, model, config))]
         if config.prior == "flow":
-            phases.append(Phase("prior", model.prior, partial(prior_loss, model, config)))  # type: ignore[arg-type]
+            phases.append(Phase("prior", model.prior, partial(prior_loss, model, config)))
         return phases
 
-    def start(
-        self, painter: nn.Module, config: VaeConfig, request: PaintRequest, generators: Sequence[Generator]
-    ) -> Tensor:
+    def start(self, painter: Any, config: VaeConfig, request: PaintRequest, generators: Sequence[Generator]) -> Tensor:
         """(N, latent) latents drawn from the prior."""
         z = noise(generators, config.latent)
-        return self._flow(painter.prior, config, request, z) if config.prior == "flow" else z  # type: ignore[arg-type]
+        return self._flow(painter.prior, config, request, z) if config.prior == "flow" else z
 
     def finish(
         self,
-        painter: nn.Module,
+        painter: Any,
         config: VaeConfig,
         request: PaintRequest,
         start: Tensor,
@@ -50,13 +48,13 @@ class Vae(Family):
     ) -> Tensor:
         return painter.decode(start.to(next(painter.parameters()).device)).clamp(-1, 1)
 
-    def encode(self, painter: nn.Module, pictures: Tensor) -> Tensor:
+    def encode(self, painter: Any, pictures: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] -> the mean latents (N, latent)."""
         return painter.encode(pictures.to(next(painter.parameters()).device))[0]
 
-    def class_means(self, painter: nn.Module) -> Tensor:
+    def class_means(self, painter: Any) -> Tensor:
         """(classes, latent): where the latents of each class lie on average."""
-        return painter.means.cpu()  # type: ignore[union-attr, operator]
+        return painter.means.cpu()
 
     def how(self, config: VaeConfig, request: PaintRequest) -> dict[str, Any]:
         steps = request.steps or (config.prior_steps if config.prior == "flow" else 1)

@@ -1,5 +1,7 @@
 """The two losses of the family: the bound on the likelihood, and flow matching on the latents."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ def bound_loss(model: Autoencoder, config: VaeConfig, batch: Batch, now: Now) ->
     model.observe(mean, batch.labels)
     z = mean + (log_variance / 2).exp() * now.chance.normal_like(mean)
     painted = model.decode(z)
-    warm = min(1.0, now.fraction / config.warmup) if config.warmup else 1.0
+    warm = min(1.0, now.fraction / config.beta_warmup) if config.beta_warmup else 1.0
     kl = divergence(mean, log_variance).mean()
     now.notes.update({"kl": kl.detach(), "error": (batch.pictures - painted).detach().square().mean().sqrt()})
     return (surprise(batch.pictures, painted, config.sigma) + warm * config.beta * kl) / batch.pictures[0].numel()
@@ -37,7 +39,7 @@ def bound_loss(model: Autoencoder, config: VaeConfig, batch: Batch, now: Now) ->
 
 def prior_loss(model: Autoencoder, config: VaeConfig, batch: Batch, now: Now) -> Tensor:
     """Flow matching of the prior on latents drawn from the encoder, which learns nothing from it."""
-    prior = model.prior
+    prior: Any = model.prior
     with torch.no_grad():
         mean, log_variance = model.encode(batch.pictures)
         z1 = prior.standardise(mean + (log_variance / 2).exp() * now.chance.normal_like(mean))
@@ -55,4 +57,3 @@ def labels_of(batch: Batch, now: Now, config: VaeConfig) -> Tensor:
     if batch.labels is None or not config.classes:
         return anything
     return torch.where(now.chance.keep(0.9, rows), batch.labels, anything)
-

@@ -1,6 +1,7 @@
 """Encoder, decoder, and the prior that latents are drawn from."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from danqing.nn.classic import Down, Up
 from danqing.nn.layers import Labels, Waves, zero
+from danqing.settings import check_choices
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,22 @@ class VaeConfig:
     """weight of the divergence from the prior (arXiv 1804.03599)"""
     sigma: str = "learned"
     """spread of a pixel around its mean: learned (sigma-VAE, arXiv 2006.13202) or fixed at 1"""
-    warmup: float = 0.2
+    beta_warmup: float = 0.2
     """first share of the budget in which beta rises from zero"""
     prior: str = "normal"
     """normal, or flow: a small network learns where the latents really lie"""
     prior_width: int = 256
     prior_steps: int = 24
 
+    def __post_init__(self) -> None:
+        check_choices(self, sigma=("learned", "fixed"), prior=("normal", "flow"))
+
 
 class Autoencoder(nn.Module):
     """encode(x) -> mean and log variance, decode(z) -> pictures; `prior` draws latents."""
+
+    means: Tensor
+    """(classes, Z) running mean latent of each class"""
 
     def __init__(self, c: VaeConfig) -> None:
         super().__init__()
@@ -81,7 +89,8 @@ class FlowPrior(nn.Module):
         self.inward, self.outward = nn.Linear(c.latent, w), zero(nn.Linear(w, c.latent))
         self.time, self.labels = Waves(w), Labels(c.classes, w)
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(w), nn.Linear(w, 2 * w), nn.SiLU(), zero(nn.Linear(2 * w, w))) for _ in range(depth)
+            nn.Sequential(nn.LayerNorm(w), nn.Linear(w, 2 * w), nn.SiLU(), zero(nn.Linear(2 * w, w)))
+            for _ in range(depth)
         )
 
     def forward(self, z: Tensor, t: Tensor, labels: Tensor) -> Tensor:
@@ -97,5 +106,5 @@ class FlowPrior(nn.Module):
 
     def restore(self, z: Tensor) -> Tensor:
         """Inverse of `standardise`, by the running statistics."""
-        mean, variance = self.scale.running_mean, self.scale.running_var
-        return z * torch.sqrt(variance + self.scale.eps) + mean  # type: ignore[operator]
+        scale: Any = self.scale
+        return z * torch.sqrt(scale.running_var + scale.eps) + scale.running_mean

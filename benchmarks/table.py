@@ -1,0 +1,126 @@
+"""docs/benchmarks.md from the measured figures; nothing in it is typed by hand."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+INTRO = """# Benchmarks
+
+Side by side with what one would pick instead, on the same machine in the same run; ratios count, absolute figures drift.
+This page is written by the commands below from `benchmarks/results/`; nothing in it is typed by hand.
+
+    scripts/bench speed              # about 6 minutes
+    scripts/bench quality            # about 3.5 hours on two cores; goes on where it stopped
+"""
+PAIRS = [  # our line, the other line, what is compared, the goal
+    ("flow-64", "peer-ddpm-64", "64 px diffusion: flow-64 / denoising-diffusion-pytorch's default U-Net", 3.0),
+    ("conv-28", "plain-conv-28", "VAE on the same nets: conv-28 / plain fp32 PyTorch loop", 2.0),
+    ("conv-28", "peer-vae-28", "VAE: conv-28 / pythae (its own, smaller nets)", 2.0),
+    ("dcgan-28", "peer-dcgan-28", "GAN on the same nets: dcgan-28 / plain fp32 PyTorch loop", 2.0),
+]
+NAMES = {"gan": "dcgan", "vae": "vae", "diffusion": "ddpm"}
+SHOWN = {"frechet": "distance", "precision": "precision", "recall": "recall"}
+MEASURES = ("frechet", "f1", "precision", "recall")
+
+
+def write(results: Path, page: Path) -> None:
+    """Write the page from speed.json and quality.json, where they exist."""
+    parts = [INTRO]
+    for name, section in (("speed.json", speed), ("quality.json", quality)):
+        path = results / name
+        if path.exists():
+            parts.append(section(json.loads(path.read_text())))
+    page.write_text("\n".join(parts))
+    if (results / "quality.json").exists():
+        found = json.loads((results / "quality.json").read_text())
+        (page.parent / "gallery.md").write_text(gallery(found))
+
+
+def gallery(found: dict[str, Any]) -> str:
+    """A sheet and the figures of every preset that has been trained for the gallery."""
+    parts = [
+        "# Every preset",
+        "",
+        "Unpicked samples (seeds 0 to 39; with labels, one kind a column), painted by the averaged weights after the CPU",
+        "time given. 28 px: Fashion-MNIST; 64 px: 1,539 Noto emoji (`scripts/make_emoji_folder.py`). Written by",
+        "`scripts/bench gallery`.",
+    ]
+    for key, row in sorted(found.items()):
+        if key.startswith("gallery-"):
+            name, figures, meta = key.split("-", 1)[1].rsplit("-", 1)[0], row["figures"], row["meta"]
+            net = "fmnist" if name.endswith("28") else "effl0"
+            told = [
+                f"{title} {figures[m]['value']:.2f} (floor {figures[m]['floor']:.2f})" for m, title in SHOWN.items()
+            ]
+            spent = f"{meta['cpu_seconds']:.0f} CPU seconds, {meta['pictures_seen']:,} pictures seen"
+            parts += [
+                "",
+                f"## {name}",
+                "",
+                f"![{name}](pictures/{name}.png)",
+                "",
+                f"{spent}; FD-{net}: {'; '.join(told)}.",
+            ]
+    return "\n".join(parts) + "\n"
+
+
+def speed(found: dict[str, Any]) -> str:
+    lines, machine = found["lines"], found["machine"]
+    rows = ["## Training speed, memory, start-up", "", describe(machine), ""]
+    rows += ["| compared | ours, pictures/s | other | ratio | goal |", "|---|---|---|---|---|"]
+    for mine, other, title, goal in PAIRS:
+        a, b = (lines[name]["pictures_per_second"] for name in (mine, other))
+        rows.append(f"| {title} | {a:.0f} | {b:.0f} | {a / b:.2f} {verdict(a / b >= goal)} | {goal:g} |")
+    memory = lines["flow-64"]["peak_rss_mb"]
+    rows += ["", "| what | measured | goal |", "|---|---|---|"]
+    rows.append(f"| peak memory of training flow-64 | {memory / 1024:.2f} GB {verdict(memory < 2048)} | under 2 GB |")
+    for name, title, goal in (
+        ("help", "`danqing --help`", 0.3),
+        ("sample", "`danqing sample`, 4 pictures of 28 px", 4.0),
+    ):
+        value = lines[name]["seconds"]
+        rows.append(f"| {title}, whole process | {value:.2f} s {verdict(value < goal)} | under {goal:g} s |")
+    return "\n".join(rows) + "\n"
+
+
+def quality(found: dict[str, Any]) -> str:
+    rows = ["## Quality at equal CPU time (Fashion-MNIST)", ""]
+    rows += [describe(next(iter(found.values()))["machine"]), ""]
+    rows.append(
+        "Each run gets the same CPU time (10 minutes on two cores = 1,200 CPU seconds). FD-fmnist is the Fréchet distance on "
+        "the features of the shipped Fashion-MNIST judge; it is not FID. Every line is judged on 2,000 unpicked pictures "
+        "against training pictures; the floor is real against real. Mean over seeds, each seed in brackets."
+    )
+    rows += [
+        "",
+        "| model | seeds | FD-fmnist ↓ | F1 ↑ | precision ↑ | recall ↑ | pictures seen |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for family, peer in NAMES.items():
+        for prefix in (f"danqing-{family}", peer):
+            runs = [found[key] for key in sorted(found) if key.rsplit("-", 1)[0] == prefix]
+            if runs:
+                rows.append(line(runs))
+    floor = next(iter(found.values()))["figures"]
+    rows.append("| real against real (floor) | | " + " | ".join(f"{floor[m]['floor']:.2f}" for m in MEASURES) + " | |")
+    return "\n".join(rows) + "\n"
+
+
+def line(runs: list[dict[str, Any]]) -> str:
+    cells = []
+    for measure in MEASURES:
+        values = [run["figures"][measure]["value"] for run in runs]
+        each = ", ".join(f"{value:.2f}" for value in values)
+        cells.append(f"{statistics.mean(values):.2f} ({each})")
+    seen = statistics.mean(run["meta"]["pictures_seen"] for run in runs)
+    minutes = runs[0]["meta"]["minutes"]
+    return f"| {runs[0]['meta']['peer']}, {minutes:g} min | {len(runs)} | " + " | ".join(cells) + f" | {seen:,.0f} |"
+
+
+def describe(machine: dict[str, Any]) -> str:
+    return f"Machine: {machine['cores']} cores, {machine['cpu']}; fast precision here: {machine['fast precision']}."
+
+
+def verdict(met: bool) -> str:
+    return "(met)" if met else "(**not met**)"

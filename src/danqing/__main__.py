@@ -1,0 +1,7 @@
+"""`python -m danqing` is the same as `danqing`."""
+
+import sys
+
+from danqing.cli import main
+
+sys.exit(main())

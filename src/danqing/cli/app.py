@@ -1,0 +1,69 @@
+"""All commands, a row each."""
+
+from typing import Annotated
+
+import typer
+
+from danqing.cli.command import command
+from danqing.cli.datasets import build_data, show_data
+from danqing.cli.doctor import doctor
+from danqing.cli.exits import epilog
+from danqing.cli.judging import evaluate
+from danqing.cli.latents import edit, reconstruct
+from danqing.cli.models import list_models, show_model
+from danqing.cli.painting import interpolate, sample
+from danqing.cli.presets import list_presets, show_preset
+from danqing.cli.replaying import info, replay
+from danqing.cli.training import train
+from danqing.version import __version__
+
+app = typer.Typer(
+    name="danqing",
+    no_args_is_help=True,
+    epilog=epilog(),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: half the time of rich's boxes
+)
+
+
+def group(name: str, about: str) -> typer.Typer:
+    inner = typer.Typer(help=about, no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(inner, name=name)
+    return inner
+
+
+data = group("data", "Data sets: build and look at them.")
+models = group("models", "Trained models.")
+presets = group("presets", "Presets: named models with the training that suits them.")
+
+command(app, "train", "danqing train diffusion fashion-mnist --minutes 2")(train)
+command(app, "sample", "danqing sample runs/flow-28-fashion-mnist -n 16 --seed 7 --label dress")(sample)
+command(app, "interpolate", "danqing interpolate runs/flow-28-fashion-mnist 0 1 2 --gif")(interpolate)
+command(app, "reconstruct", "danqing reconstruct runs/conv-28-fashion-mnist bag.png shirt.jpg")(reconstruct)
+command(app, "edit", "danqing edit runs/conv-28-fashion-mnist shirt.png --add dress --subtract shirt")(edit)
+command(app, "evaluate", "danqing evaluate runs/flow-28-fashion-mnist fashion-mnist -n 2000")(evaluate)
+command(app, "info", "danqing info pictures/flow-28-fashion-mnist/sample-7.png")(info)
+command(app, "replay", "danqing replay picture.png --model runs/flow-28-fashion-mnist")(replay)
+command(app, "doctor")(doctor)
+command(data, "build", "danqing data build fashion-mnist")(build_data)
+command(data, "show", "danqing data show my-photos --sheet photos.png")(show_data)
+command(models, "list")(list_models)
+command(models, "show", "danqing models show flow-28-fashion-mnist")(show_model)
+command(presets, "list", "danqing presets list --family gan")(list_presets)
+command(presets, "show", "danqing presets show flow-28")(show_preset)
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"danqing {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def danqing(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Danqing (丹青): train picture generators, paint with them, judge them, on the machine you have."""

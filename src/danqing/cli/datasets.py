@@ -1,0 +1,73 @@
+"""danqing data build, danqing data show"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from danqing.cli.options import Data
+from danqing.cli.words import Talk
+from danqing.errors import unknown
+
+if TYPE_CHECKING:
+    from danqing.data import PictureSet
+
+BUILDABLE = ("fashion-mnist",)
+ON_SHEET = 100
+
+
+def build_data(
+    talk: Talk,
+    name: Annotated[str, typer.Argument(help="fashion-mnist", autocompletion=lambda: BUILDABLE)],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder with the four IDX files; Debian's package if left out.")
+    ] = None,
+) -> dict[str, Any]:
+    """Make a full data set. Until then the part of it that comes with Danqing is used."""
+    from danqing.data import build
+
+    if name not in BUILDABLE:
+        raise unknown("data set to build", name, BUILDABLE)
+    with talk.drawing() as draw:
+        path = build(source, draw)
+    talk.say(f"{name} is in {path}.")
+    return {"name": name, "file": path}
+
+
+def show_data(
+    talk: Talk,
+    data: Data,
+    size: Annotated[int | None, typer.Option(help="Side in pixels; chosen by itself if left out.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw the first hundred on a sheet, to this PNG file.")] = None,
+) -> dict[str, Any]:
+    """Show what a data set holds. Cleaned: counts, labels, what was left out."""
+    from danqing.data import load_split
+
+    with talk.drawing() as draw:
+        train, held = load_split(data, size=size, report=draw)
+    card = train.card
+    found = {
+        "name": card.name, "source": card.source, "licence": card.licence, "size": card.size, "channels": card.channels,
+        "train": len(train), "held_out": len(held), "labels": counts(train), "left_out": dict(card.left_out),
+        "sha256": card.sha256,
+    }  # fmt: skip
+    talk.facts(found)
+    if sheet:
+        draw_sheet(train, sheet)
+        talk.note(f"The first {min(ON_SHEET, len(train))} are on {sheet}.")
+    return {**found, "sheet": sheet}
+
+
+def counts(pictures: "PictureSet") -> dict[str, int]:
+    """label -> number of pictures"""
+    if pictures.labels is None:
+        return {}
+    found = pictures.labels.bincount(minlength=len(pictures.card.labels)).tolist()
+    return dict(zip(pictures.card.labels, found, strict=True))
+
+
+def draw_sheet(pictures: "PictureSet", path: Path) -> None:
+    from danqing.images.sheets import sheet
+    from danqing.images.writing import write_array
+
+    write_array(sheet(pictures.pixels[:ON_SHEET]), path)

@@ -1,0 +1,101 @@
+"""Networks: what shape comes out, and blocks that are what their names say."""
+
+import pytest
+import torch
+from torch import nn
+
+from danqing.families.gan.model import NETS, GanConfig, build
+from danqing.nn.classic import Down, Up, halvings
+from danqing.nn.layers import Labels, Waves, patches, picture
+from danqing.nn.transformer import Transformer
+from danqing.nn.unet import UNet
+
+sizes = pytest.mark.parametrize("size", [28, 32, 64])
+
+
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+@pytest.mark.parametrize("widths", [(16,), (16, 8), (16, 8, 8), (16, 8, 8, 8)])
+@pytest.mark.parametrize("size", [8, 12, 28, 32, 33, 48, 64])
+def test_up_gives_exactly_the_size(size: int, widths: tuple[int, ...], kernel: int) -> None:
+    """The classic listing for 28 px ends at 14."""
+    made = Up(10, size, 3, widths, kernel)(torch.randn(2, 10))
+    assert made.shape == (2, 3, size, size) and made.abs().max() <= 1
+
+
+@pytest.mark.parametrize("kernel", [3, 4, 5])
+@sizes
+def test_down_gives_a_row_for_each_picture(size: int, kernel: int) -> None:
+    net = Down(size, 3, (8, 16, 16), kernel, 5, True, 0.1)
+    assert net(torch.randn(2, 3, size, size)).shape == (2, 5)
+    assert net.features(torch.randn(2, 3, size, size)).shape == (2, net.dense.in_features)
+
+
+def test_halvings() -> None:
+    wanted = {(28, 9): 2, (64, 9): 4, (32, 9): 3, (64, 2): 2, (33, 9): 0, (4, 9): 0, (8, 9): 1, (512, 9): 7}
+    assert {key: halvings(*key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("side", [1, 2, 4])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_patches_and_picture_are_inverse(side: int, channels: int) -> None:
+    x = torch.randn(2, channels, 8, 8)
+    tokens = patches(x, side)
+    assert tokens.shape == (2, (8 // side) ** 2, channels * side**2)
+    assert torch.equal(picture(tokens, side, 8 // side), x)
+
+
+def test_a_token_is_one_patch_row_by_row() -> None:
+    tokens = patches(torch.arange(16.0).view(1, 1, 4, 4), 2)
+    assert tokens[0].tolist() == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
+
+
+@sizes
+@pytest.mark.parametrize("channels", [1, 3])
+def test_denoising_networks_keep_the_shape(size: int, channels: int) -> None:
+    z, t, labels = torch.randn(2, channels, size, size), torch.tensor([0.0, 1.0]), torch.tensor([0, 3])
+    for net in (UNet(channels, 3, (16, 24, 32), 2, 1), Transformer(size, channels, 3, 64, 2, 4)):
+        assert net(z, t, t, labels).shape == z.shape
+
+
+@pytest.mark.parametrize("net", ["unet", "transformer"])
+def test_denoising_networks_use_all_they_are_told(net: str) -> None:
+    torch.manual_seed(0)
+    model = UNet(1, 3, (16, 24), 2, 1) if net == "unet" else Transformer(28, 1, 3, 64, 2, 4)
+    with torch.no_grad():
+        for p in model.parameters():  # what starts at zero would hide what lies behind it
+            p.add_(torch.randn_like(p) * 0.1)
+    z, t, span, labels = torch.randn(1, 1, 28, 28), torch.tensor([0.5]), torch.tensor([0.25]), torch.tensor([1])
+    here = model(z, t, span, labels)
+    for other in ((z + 1, t, span, labels), (z, t / 2, span, labels), (z, t, span / 2, labels), (z, t, span, labels + 1)):
+        assert not torch.allclose(model(*other), here)
+
+
+@sizes
+@pytest.mark.parametrize("net", sorted(NETS))
+@pytest.mark.parametrize(("channels", "classes"), [(1, 0), (3, 4)])
+def test_gan_networks(net: str, size: int, channels: int, classes: int) -> None:
+    pair = build(GanConfig(size, channels, classes, net, 12, (32, 24, 16), (16, 24, 32)))
+    labels = torch.zeros(2, dtype=torch.int64)
+    made = pair.painter(torch.randn(2, 12), labels)
+    assert made.shape == (2, channels, size, size) and made.abs().max() <= 1
+    assert pair.critic(made, labels).shape == (2,)
+
+
+def test_spectral_norm_holds_the_critic() -> None:
+    """Every layer stretches by one at most, give or take the power iteration."""
+    torch.manual_seed(0)
+    pair = build(GanConfig(critic_widths=(16, 32), widths=(16, 16, 16), spectral_norm=True))
+    for _ in range(30):
+        pair.critic(torch.randn(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64))
+    found = [torch.linalg.matrix_norm(m.weight.flatten(1), 2) for m in pair.critic.modules() if isinstance(m, nn.Conv2d)]
+    torch.testing.assert_close(torch.stack(found), torch.ones(2), rtol=0.05, atol=0)
+
+
+def test_waves_tell_times_apart() -> None:
+    made = Waves(32)(torch.tensor([0.0, 0.001, 0.5, 1.0]))
+    assert made.shape == (4, 32) and (torch.pdist(made) > 1e-3).all()
+
+
+def test_labels_have_a_row_for_any() -> None:
+    assert Labels(3, 8)(torch.tensor([0, 3])).shape == (2, 8)
+    assert Labels(0, 8)(torch.tensor([0])).shape == (1, 8)

@@ -7,7 +7,8 @@ from typing import Any
 
 INTRO = """# Benchmarks
 
-Side by side with what one would pick instead, on the same machine in the same run; ratios count, absolute figures drift.
+Side by side with what one would pick instead, on the same machine in the same run; ratios count, absolute
+figures drift.
 This page is written by the commands below from `benchmarks/results/`; nothing in it is typed by hand.
 
     scripts/bench speed              # about 6 minutes
@@ -42,7 +43,7 @@ def gallery(found: dict[str, Any]) -> str:
     parts = [
         "# Every preset",
         "",
-        "Unpicked samples (seeds 0 to 39; with labels, one kind a column), painted by the averaged weights after the CPU",
+        "Unpicked samples (seeds 0 to 39; with labels, one kind a column), painted by averaged weights after the CPU",
         "time given. 28 px: Fashion-MNIST; 64 px: 1,539 Noto emoji (`scripts/make_emoji_folder.py`). Written by",
         "`scripts/bench gallery`.",
     ]
@@ -88,8 +89,8 @@ def quality(found: dict[str, Any]) -> str:
     rows = ["## Quality at equal CPU time (Fashion-MNIST)", ""]
     rows += [describe(next(iter(found.values()))["machine"]), ""]
     rows.append(
-        "Each run gets the same CPU time (10 minutes on two cores = 1,200 CPU seconds). FD-fmnist is the Fréchet distance on "
-        "the features of the shipped Fashion-MNIST judge; it is not FID. Every line is judged on 2,000 unpicked pictures "
+        "Each run gets the same CPU time, on one thread (10 minutes of two cores are 1,200 CPU seconds). FD-fmnist is "
+        "the Fréchet distance on the features of the shipped judge; it is not FID. All are judged on 2,000 unpicked samples "
         "against training pictures; the floor is real against real. Mean over seeds, each seed in brackets."
     )
     rows += [

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import resvg_py
 
-LEFT_OUT = re.compile(r"skin-tone|flag|clock|button|-oclock|thirty|^[0-9a-z]$|keycap|medium|light-|dark-|squared|letter")
+SPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+LEFT_OUT = re.compile(
+    r"skin-tone|flag|clock|button|-oclock|thirty|^[0-9a-z]$|keycap|medium|light-|dark-|squared|letter"
+)
 
 
 def main(icons: str, folder: str) -> None:
@@ -26,7 +29,7 @@ def main(icons: str, folder: str) -> None:
             continue
         width, height = icon.get("width", book["width"]), icon.get("height", book["height"])
         size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-        svg = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {size}>{icon["body"]}</svg>'
+        svg = f"<svg {SPACES} {size}>{icon['body']}</svg>"
         png = resvg_py.svg_to_bytes(svg_string=svg, width=128, height=128, background="white")
         (Path(folder) / f"{name}.png").write_bytes(bytes(png))
         kept += 1

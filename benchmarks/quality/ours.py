@@ -30,7 +30,7 @@ def main() -> None:
     model, settings = training.overrides(preset, {})
     model |= {"channels": train.card.channels, "classes": len(train.card.labels)}
     budget = {"minutes": args.minutes * CORES}  # of CPU time
-    plan = training.Plan(preset.name, train.card.name, model, settings, args.seed, budget, train.card.sha256, "")
+    plan = training.Plan(preset.name, train.card.name, model, settings, args.seed, budget, train.card.sha256)
     run = training.Run(plan, train, held, args.out.with_suffix(""), "cpu", clock=time.process_time)
     began = time.perf_counter()
     last = began

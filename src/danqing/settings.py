@@ -1,7 +1,8 @@
 """Settings are frozen dataclasses; this reads them from plain data (TOML, JSON, `--set key=value`) and checks them."""
 
+import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -39,6 +40,14 @@ def check_choices(config: Any, **known: Iterable[str]) -> None:
     for key, values in known.items():
         if getattr(config, key) not in (values := list(values)):
             raise unknown(f"{key} setting", getattr(config, key), values)
+
+
+def check_least(least: float, **values: float | Sequence[float]) -> None:
+    """UsageError where a setting, or one of its numbers, is below `least` or no finite number."""
+    for name, value in values.items():
+        for number in value if isinstance(value, Sequence) else (value,):
+            if not (math.isfinite(number) and number >= least):
+                raise UsageError(f"{name} = {value} is not allowed; it must be at least {least:g}.")
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -52,13 +52,22 @@ def run_of(name: str, folder: Path, steps: int = STEPS, given: dict[str, Any] | 
     model, train = overrides(preset, narrow(name) if given is None else given)
     channels = preset.model.get("channels", 1)
     pictures = made_pictures(model["size"], channels)
-    plan = Plan(name, "made", {**model, "channels": channels, "classes": 3}, train, 0, {"steps": steps}, "", "fp32")
+    plan = Plan(
+        preset=name,
+        data="made",
+        model={**model, "channels": channels, "classes": 3},
+        train=train,
+        seed=0,
+        budget={"steps": steps},
+        data_sha256=pictures.card.sha256,
+        precision="fp32",
+    )
     return Run(plan, pictures, pictures, folder, "cpu", 0, 1)
 
 
 @pytest.fixture(scope="module")
 def painters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
-    """For each preset a saved and loaded painter. Its weights are shaken: what starts at zero would paint plain grey."""
+    """For each preset a saved and loaded painter, its weights shaken: what starts at zero would paint plain grey."""
     found = {}
     for name in all_presets():
         run = run_of(name, tmp_path_factory.mktemp(name))
@@ -103,7 +112,12 @@ def test_families_and_their_folders_have_the_same_names() -> None:
 def test_a_preset_names_only_things_that_exist(name: str) -> None:
     preset = all_presets()[name]
     model, train = overrides(preset, {})
-    known = {"optimizer": names("optimizer"), "rate": names("rate"), "sampler": names("sampler"), "net": [*PAIRS, *DENOISERS]}
+    known = {
+        "optimizer": names("optimizer"),
+        "rate": names("rate"),
+        "sampler": names("sampler"),
+        "net": [*PAIRS, *DENOISERS],
+    }
     known |= {"loss": LOSSES, "penalty": PENALTIES, "predict": PREDICTS, "schedule": names("schedule")}
     known |= {"sigma": ["learned", "fixed"], "prior": ["normal", "flow"], "precision": ["auto", "fp32", "bf16"]}
     words = {key: value for key, value in {**model, **train}.items() if isinstance(value, str)}

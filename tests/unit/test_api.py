@@ -81,7 +81,9 @@ def test_what_a_training_leaves_behind(family: str, trained: dict[str, api.Train
     with Image.open(trained[family].sheet) as sheet:
         assert sheet.width >= 280 and sheet.height >= 112
     assert card.family == family and card.steps == 6 and card.pictures_seen == 96 and card.data["count"] == 135
-    assert tuple(card.data["labels"]) == SHAPES and card.data["sha256"] and card.software["danqing"] == danqing.__version__
+    assert (
+        tuple(card.data["labels"]) == SHAPES and card.data["sha256"] and card.software["danqing"] == danqing.__version__
+    )
     assert card.parameters == sum(p.numel() for p in trained[family].model.painter.parameters())
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
@@ -124,7 +126,9 @@ def test_evaluation(data: str, trained: dict[str, api.Trained], folders: dict[st
 def test_reconstruction_and_editing(trained: dict[str, api.Trained], folders: dict[str, Path]) -> None:
     model, files = trained["vae"].model, [folders["labelled"] / shape / "0.png" for shape in SHAPES]
     pairs = api.reconstruct(model, files).result()
-    assert len(pairs) == 3 and all(np.array_equal(seen.pixels[..., 0], draw(s, 0)) for (seen, _), s in zip(pairs, SHAPES, strict=True))
+    assert len(pairs) == 3 and all(
+        np.array_equal(seen.pixels[..., 0], draw(s, 0)) for (seen, _), s in zip(pairs, SHAPES, strict=True)
+    )
     edits = api.edit(model, files[0], add="ring", subtract="disc", strengths=(0.0, 40.0)).result()
     assert np.array_equal(edits[0].pixels, pairs[0][1].pixels), "strength 0 is the reconstruction"
     assert not np.array_equal(edits[1].pixels, edits[0].pixels)
@@ -151,10 +155,12 @@ def test_a_model_without_labels(folders: dict[str, Path], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("act", "error"), [
-    (lambda model: api.sample(model, label="rnig"), NotFoundError), (lambda model: api.sample(model, n=0), UsageError),
+    (lambda model: api.sample(model, label="rnig"), NotFoundError),
+    (lambda model: api.sample(model, n=0), UsageError),
     (lambda model: api.sample(model, seed=-1), UsageError), (lambda model: api.sample(model, steps=0), UsageError),
     (lambda model: api.sample(model, sampler="huen"), NotFoundError),
-    (lambda model: api.sample(model, guidance=-1.0), UsageError), (lambda model: api.interpolate(model, [1]), UsageError),
+    (lambda model: api.sample(model, guidance=-1.0), UsageError),
+    (lambda model: api.interpolate(model, [1]), UsageError),
     (lambda model: api.sample(model, guidance=float("nan")), UsageError),
 ])  # fmt: skip
 def test_wrong_wishes(act: Any, error: type[DanqingError], trained: dict[str, api.Trained]) -> None:
@@ -164,16 +170,20 @@ def test_wrong_wishes(act: Any, error: type[DanqingError], trained: dict[str, ap
 
 
 @pytest.mark.parametrize(("change", "error", "message"), [
-    ({"what": "difusion"}, NotFoundError, "did you mean diffusion"), ({"what": "conv28"}, NotFoundError, "conv-28"),
+    ({"what": "difusion"}, NotFoundError, "did you mean diffusion"),
+    ({"what": "conv28"}, NotFoundError, "conv-28"),
     ({"set": {"bach": 3}}, UsageError, "did you mean batch"), ({"set": {"lr": "fast"}}, UsageError, "lr = 'fast'"),
     ({"set": {"optimizer": "adm"}}, NotFoundError, "did you mean adam"), ({"steps": 0}, UsageError, "above zero"),
-    ({"set": {"rate": "cosin"}}, NotFoundError, "did you mean cosine"), ({"set": {"batch": 0}}, UsageError, "batch of 0"),
+    ({"set": {"rate": "cosin"}}, NotFoundError, "did you mean cosine"),
+    ({"set": {"batch": 0}}, UsageError, "at least 1"),
     ({"set": {"prior": "flw"}}, DanqingError, "flow"), ({"set": {"precision": "fp8"}}, NotFoundError, "fp32"),
     ({"what": "dcgan-28", "set": {"loss": "hing"}}, NotFoundError, "did you mean hinge"),
     ({"what": "flow-28", "set": {"net": "unett"}}, NotFoundError, "did you mean unet"),
     ({"what": "flow-28", "set": {"sampler": "huen"}}, NotFoundError, "did you mean heun"),
 ])  # fmt: skip
-def test_wrong_trainings(change: Any, error: type[DanqingError], message: str, folders: dict[str, Path], tmp_path: Path) -> None:
+def test_wrong_trainings(
+    change: Any, error: type[DanqingError], message: str, folders: dict[str, Path], tmp_path: Path
+) -> None:
     with pytest.raises(error, match=message) as caught:
         tiny("vae", folders["plain"], tmp_path / "run", **change).result()
     assert "\n" not in str(caught.value) and not (tmp_path / "run" / "weights.safetensors").exists()

@@ -228,7 +228,9 @@ def test_a_few_step_model_is_told_its_span() -> None:
 @pytest.mark.parametrize(("guidance", "wanted"), [(0.0, 5.0), (1.0, 2.0), (3.0, -4.0)])
 def test_guidance(guidance: float, wanted: float) -> None:
     """any + w (label - any), with 2 for the label and 5 for any."""
-    known = Known(lambda z, t, labels: torch.where(labels == 3, 5.0, labels)[:, None, None, None].expand_as(z), classes=3)
+    known = Known(
+        lambda z, t, labels: torch.where(labels == 3, 5.0, labels)[:, None, None, None].expand_as(z), classes=3
+    )
     guided = Guided(known, known.config, PaintRequest((2, 2)), guidance, 2, times(4), spans=False)
     assert guided(torch.zeros(2, 1, 4, 4), torch.tensor(0.5)).unique().tolist() == [wanted]
 

@@ -66,7 +66,12 @@ def test_denoising_networks_use_all_they_are_told(net: str) -> None:
             p.add_(torch.randn_like(p) * 0.1)
     z, t, span, labels = torch.randn(1, 1, 28, 28), torch.tensor([0.5]), torch.tensor([0.25]), torch.tensor([1])
     here = model(z, t, span, labels)
-    for other in ((z + 1, t, span, labels), (z, t / 2, span, labels), (z, t, span / 2, labels), (z, t, span, labels + 1)):
+    for other in (
+        (z + 1, t, span, labels),
+        (z, t / 2, span, labels),
+        (z, t, span / 2, labels),
+        (z, t, span, labels + 1),
+    ):
         assert not torch.allclose(model(*other), here)
 
 
@@ -87,7 +92,9 @@ def test_spectral_norm_holds_the_critic() -> None:
     pair = build(GanConfig(critic_widths=(16, 32), widths=(16, 16, 16), spectral_norm=True))
     for _ in range(30):
         pair.critic(torch.randn(2, 1, 28, 28), torch.zeros(2, dtype=torch.int64))
-    found = [torch.linalg.matrix_norm(m.weight.flatten(1), 2) for m in pair.critic.modules() if isinstance(m, nn.Conv2d)]
+    found = [
+        torch.linalg.matrix_norm(m.weight.flatten(1), 2) for m in pair.critic.modules() if isinstance(m, nn.Conv2d)
+    ]
     torch.testing.assert_close(torch.stack(found), torch.ones(2), rtol=0.05, atol=0)
 
 

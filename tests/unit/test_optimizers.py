@@ -31,7 +31,9 @@ def test_every_optimizer_solves_least_squares(name: str) -> None:
 @pytest.mark.parametrize("name", names("optimizer"))
 def test_every_parameter_has_one_optimizer(name: str) -> None:
     net = nn.Sequential(nn.Conv2d(3, 20, 3), nn.BatchNorm2d(20), nn.Flatten(), nn.Linear(80, 20), nn.Embedding(3, 20))
-    groups = [group for optimizer in make(net, TrainSettings(optimizer=name, lr=0.3)) for group in optimizer.param_groups]
+    groups = [
+        group for optimizer in make(net, TrainSettings(optimizer=name, lr=0.3)) for group in optimizer.param_groups
+    ]
     held = [id(p) for group in groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in net.parameters())
     assert all(group["full_lr"] == group["lr"] for group in groups)
@@ -44,7 +46,10 @@ def test_muon_serves_networks_with_only_one_kind_of_weights(net: nn.Module) -> N
 
 @pytest.mark.parametrize("shape", [(32, 32), (16, 64), (64, 16), (128, 128)])
 def test_orthogonal_brings_singular_values_near_one(shape: tuple[int, int]) -> None:
-    m = torch.randn(3, *shape, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e-4, 1.0, 1e4])[:, None, None]
+    m = (
+        torch.randn(3, *shape, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([1e-4, 1.0, 1e4])[:, None, None]
+    )
     values = torch.linalg.svdvals(orthogonal(m, 5))
     assert values.max() < 1.3 and values.flatten(1).quantile(0.1) > 0.5  # the smallest of all may lag behind
     assert torch.linalg.svdvals(orthogonal(m, 10)).min() > 0.5

@@ -17,7 +17,10 @@ from danqing.errors import NotFoundError, UsageError
 KILLS = 20
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "gan": ("r3gan-28", {"widths": [24, 16], "critic_widths": [8, 16], "latent": 8, "optimizer": "muon"}),
-    "vae": ("latent-flow-28", {"widths": [8, 16], "up_widths": [16, 8], "latent": 4, "prior_width": 32, "prior_steps": 1}),
+    "vae": (
+        "latent-flow-28",
+        {"widths": [8, 16], "up_widths": [16, 8], "latent": 4, "prior_width": 32, "prior_steps": 1},
+    ),
     "diffusion": ("flow-28", {"widths": [32], "fold": 7, "depth": 1, "few_step": 0.3, "steps": 1}),
 }
 """family -> a preset made tiny; between them Adam and Muon, batch norm, two phases, spans, running class means"""
@@ -114,6 +117,19 @@ def test_stopped_and_resumed_in_one_process(family: str, data: Path, tmp_path: P
     assert api.load(tmp_path / "broken").card.steps == 5
     api.train(preset, data, out=tmp_path / "broken", resume=True).result()  # the plan is in the state
     assert final(tmp_path / "broken") == final(tmp_path / "unbroken")
+
+
+def test_the_best_score_is_remembered(data: Path, tmp_path: Path) -> None:
+    """Early stopping after a break stops where it would have stopped, with the same best weights."""
+    preset, changes = SMALL["vae"]
+    given = {**SHARED, **changes, "score_every": 0.25, "patience": 2, "optimizer": "sgd", "lr": 1.0}
+    whole = api.train(preset, data, steps=8, out=tmp_path / "unbroken", set=given).result()
+    for event in api.train(preset, data, steps=8, out=tmp_path / "broken", set=given):
+        if event.message.startswith("Score"):
+            break
+    again = api.train(preset, data, out=tmp_path / "broken", resume=True).result()
+    assert final(tmp_path / "broken") == final(tmp_path / "unbroken") and again.message == whole.message
+    assert any(name.startswith("best/") for name in checkpoint.load_training(tmp_path / "broken")[0])
 
 
 def test_a_finished_run_goes_on_with_a_larger_budget(data: Path, tmp_path: Path) -> None:

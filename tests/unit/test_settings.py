@@ -67,7 +67,7 @@ def test_presets_are_found_by_name() -> None:
     for name, preset in all_presets().items():
         assert get_preset(name) is preset and preset.name == name and preset.minutes > 0
         assert set(preset.about) == {"en", "zh"} and all(preset.about.values())
-    with pytest.raises(NotFoundError, match="did you mean .*flow-28"):
+    with pytest.raises(NotFoundError, match=r"did you mean .*flow-28"):
         get_preset("flow28")
 
 
@@ -81,5 +81,10 @@ def test_every_training_setting_has_a_default() -> None:
 
 def test_a_function_of_danqing_is_not_hidden_by_the_package_of_its_name() -> None:
     """danqing.train is a function, although there is a package danqing/train, whatever was imported before."""
-    script = "import danqing, danqing.train, danqing.evaluate; assert callable(danqing.train) and callable(danqing.evaluate)"
-    assert subprocess.run([sys.executable, "-c", script + "; danqing.train; assert callable(danqing.train)"]).returncode == 0
+    script = (
+        "import danqing, danqing.train, danqing.evaluate; assert callable(danqing.train) and callable(danqing.evaluate)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", script + "; danqing.train; assert callable(danqing.train)"]).returncode
+        == 0
+    )

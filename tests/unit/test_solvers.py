@@ -38,7 +38,7 @@ def test_euler_by_hand() -> None:
 
 
 def test_heun_by_hand() -> None:
-    """Slope -z/2 at 0; ahead 3z/4, where the slope is (3/8 - 3/4) z / (1/2) = -3z/4; mean -5z/8, so z becomes 11z/16."""
+    """Slope -z/2 at 0; ahead 3z/4, where it is (3/8 - 3/4) z / (1/2) = -3z/4; mean -5z/8, so z becomes 11z/16."""
     torch.testing.assert_close(get("sampler", "heun")(half, Z, Flow(), times(2), quiet), Z * 11 / 32)
 
 

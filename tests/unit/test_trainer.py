@@ -1,6 +1,7 @@
 """The loop: budgets, rates, clipping, the average, spans, and what happens when a loss is not a number."""
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from danqing.train.trainer import BAD_STEPS_BEFORE_RELOAD, RELOADS_BEFORE_GIVING
 from danqing.types import Batch, Now, Phase
 
 PLAIN: dict[str, Any] = {
-    "optimizer": "sgd", "lr": 0.1, "momentum": 0.0, "rate": "constant", "warmup": 0, "clip": 0.0, "ema": 0.0, "batch": 4,
+    "optimizer": "sgd", "lr": 0.1, "momentum": 0.0, "rate": "constant",
+    "warmup": 0, "clip": 0.0, "ema": 0.0, "batch": 4,
 }  # fmt: skip
 """SGD without any extras, so that a step can be followed by hand"""
 
@@ -38,7 +40,9 @@ def bowl(point: Point) -> Callable[[Batch, Now], Tensor]:
 
 def trainer(point: nn.Module, loss: Any, budget: Budget = Budget(steps=10), **changes: Any) -> Trainer:
     phases = loss if isinstance(loss, list) else [Phase("bowl", point, loss)]
-    return Trainer(point, point, phases, lambda step: Batch(torch.zeros(4, 1), None), TrainSettings(**PLAIN | changes), budget)
+    return Trainer(
+        point, point, phases, lambda step: Batch(torch.zeros(4, 1), None), TrainSettings(**PLAIN | changes), budget
+    )
 
 
 # Budgets.
@@ -102,7 +106,7 @@ def test_pictures_per_second() -> None:
 @pytest.mark.parametrize("name", names("rate"))
 def test_rates_start_at_one_and_never_rise(name: str) -> None:
     values = [get("rate", name)(i / 100, 0.3) for i in range(101)]
-    assert values[0] == 1 and all(0 <= b <= a for a, b in zip(values[:-1], values[1:], strict=True))
+    assert values[0] == 1 and all(0 <= b <= a for a, b in itertools.pairwise(values))
 
 
 def test_rates_by_hand() -> None:
@@ -154,7 +158,9 @@ def test_phases_run_in_their_span_and_on_every_nth_step() -> None:
 
 def test_a_phase_trains_its_own_module_only_and_is_followed_by_its_after() -> None:
     pair, called = nn.ModuleList([Point(1.0), Point(1.0)]), []
-    phase = Phase("first", pair[0], lambda _, now: (pair[0].weight * pair[1].weight).sum(), after=lambda: called.append(1))
+    phase = Phase(
+        "first", pair[0], lambda _, now: (pair[0].weight * pair[1].weight).sum(), after=lambda: called.append(1)
+    )
     next(trainer(pair, [phase]).run())
     assert [point.weight.item() for point in pair] == [pytest.approx(0.9), 1.0] and called == [1]
 
@@ -296,9 +302,13 @@ def test_the_state_round_trips(optimizer: str) -> None:
 
     def made() -> Trainer:
         torch.manual_seed(0)
-        net = nn.Sequential(nn.Conv2d(2, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 20, 2), nn.Conv2d(20, 20, 1))
+        net = nn.Sequential(
+            nn.Conv2d(2, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 20, 2), nn.Conv2d(20, 20, 1)
+        )
         net, x = net.to(memory_format=torch.channels_last), torch.randn(4, 2, 4, 4)
-        settings = TrainSettings(**PLAIN | {"optimizer": optimizer, "momentum": 0.9, "lr": 0.01, "ema": 0.1, "clip": 1.0})
+        settings = TrainSettings(
+            **PLAIN | {"optimizer": optimizer, "momentum": 0.9, "lr": 0.01, "ema": 0.1, "clip": 1.0}
+        )
         phases = [Phase("net", net, lambda batch, now: net(x + now.chance.normal_like(x)).square().mean())]
         return Trainer(net, net, phases, lambda step: Batch(x, None), settings, Budget(steps=12))
 

@@ -55,8 +55,10 @@ class Plan:
     train: Mapping[str, Any]
     seed: int
     budget: Mapping[str, Any]
-    data_sha256: str
-    precision: str
+    data_sha256: str = ""
+    """empty until the data has been read"""
+    precision: str = ""
+    """empty until it has been chosen"""
 
 
 @act
@@ -92,20 +94,14 @@ def train(
     processes.wait(world, device)  # until all have chosen; the first then makes the folder
     kept = checkpoint.load_training(folder) if resume else None
     yield Progress("train", 0.0, message=reason)
-    model_values, train_values = overrides(preset, set or {})
-    train_set, held = load_split(data, size=model_values.get("size"), channels=model_values.get("channels"))
-    plan = Plan(
-        preset.name,
-        str(data),
-        {**model_values, "channels": train_set.card.channels, "classes": len(train_set.card.labels)},
-        train_values,
-        seed,
-        budget_of(minutes, steps, pictures, preset),
-        train_set.card.sha256,
-        "",
-    )
+    budget = budget_of(minutes, steps, pictures)
     if kept:
-        plan = resumed(plan, kept[1]["plan"], given=bool(minutes or steps or pictures))
+        plan = continued(Plan(**kept[1]["plan"]), preset, set or {}, budget)
+    else:
+        model, settings_ = overrides(preset, set or {})
+        plan = Plan(preset.name, str(data), model, settings_, seed, budget or {"minutes": preset.minutes})
+    train_set, held = load_split(data, size=plan.model.get("size"), channels=plan.model.get("channels"))
+    plan = fitted(plan, train_set, (set or {}).get("classes"))
     run = Run(plan, train_set, held, folder, device, rank, world)
     if kept:
         run.restore(*kept)
@@ -246,7 +242,7 @@ class Run:
     def card(self, painter: nn.Module) -> Card:
         t = self.trainer
         return Card(
-            name=self.folder.name,
+            name=self.folder.resolve().name,
             family=self.family.name,
             preset=self.plan.preset,
             config=settings.plain(self.config),
@@ -304,25 +300,46 @@ def overrides(preset: Preset, given: Mapping[str, Any]) -> tuple[dict[str, Any],
     return model, settings.plain(settings.read(TrainSettings, train, f"the preset {preset.name}"))
 
 
-def budget_of(minutes: float | None, steps: int | None, pictures: int | None, preset: Preset) -> dict[str, Any]:
+def budget_of(minutes: float | None, steps: int | None, pictures: int | None) -> dict[str, Any]:
+    """What was given, as the arguments of Budget; empty for nothing. Raises UsageError for two or for nonsense."""
     given = {"minutes": minutes, "steps": steps, "pictures": pictures}
-    if all(value is None for value in given.values()):
-        given["minutes"] = preset.minutes
-    Budget(**given)  # type: ignore[arg-type]
+    given = {name: value for name, value in given.items() if value is not None}
+    if given:
+        Budget(**given)  # type: ignore[arg-type]
     return given
 
 
-def resumed(asked: Plan, kept: Mapping[str, Any], given: bool) -> Plan:
-    """The kept plan, with a new budget if one was given; the data must be what it was."""
-    old = Plan(**kept)
-    if old.data_sha256 != asked.data_sha256:
+def continued(old: Plan, preset: Preset, given: Mapping[str, Any], budget: Mapping[str, Any]) -> Plan:
+    """The kept plan, with a new budget if one was given; its preset and settings must be what they were."""
+    if old.preset != preset.name:
+        raise UsageError(f"The unfinished training is of {old.preset}, not {preset.name}; name that or another --out.")
+    model, train = overrides(preset, given)
+    for name in given:
+        new, kept = {**model, **train}[name], {**old.model, **old.train}[name]
+        if json.dumps(new) != json.dumps(kept):
+            raise UsageError(
+                f"The unfinished training has {name} = {kept}; resume it with that, or choose another --out."
+            )
+    return replace(old, budget=budget or old.budget)
+
+
+def fitted(plan: Plan, pictures: PictureSet, classes: int | None) -> Plan:
+    """The plan with what the data decides: channels, classes, hash. Raises UsageError if it saw other pictures."""
+    card = pictures.card
+    if plan.data_sha256 and plan.data_sha256 != card.sha256:
         raise UsageError(
-            f"The pictures in '{asked.data}' are not those that the unfinished training saw ('{old.data}'); "
+            f"The pictures in '{card.name}' are not those that the unfinished training saw ('{plan.data}'); "
             "restore them or train without --resume."
         )
-    if old.preset != asked.preset:
-        raise UsageError(f"The unfinished training is of {old.preset}, not {asked.preset}; name that or another --out.")
-    return replace(old, budget=asked.budget) if given else old
+    if classes not in (None, 0, len(card.labels)):
+        raise UsageError(
+            f"classes = {classes} is not possible; the pictures have {len(card.labels)} labels, 0 ignores them."
+        )
+    count = len(card.labels) if classes is None else classes
+    if plan.data_sha256:  # resumed: as it was
+        return plan
+    model = {**plan.model, "channels": card.channels, "classes": count}
+    return replace(plan, model=model, data_sha256=card.sha256)
 
 
 def place(out: str | Path | None, preset: str, data: str, resume: bool) -> Path:

@@ -27,7 +27,7 @@ def sample(
     sheet: Sheet = True,
     device: Device = None,
 ) -> dict[str, Any]:
-    """Paint pictures. Each is MODEL-SEED.png, all are on sheet.png. The same seed gives the same file, byte for byte."""
+    """Paint pictures. Each is MODEL-SEED.png, all are on sheet.png. The same seed gives the same bytes."""
     from danqing import api
 
     act = api.sample(opened(model, device), n, seed, label, sampler, steps, guidance)

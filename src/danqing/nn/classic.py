@@ -69,7 +69,7 @@ class Down(nn.Module):
 
 
 def _transposed(inner: int, outer: int, kernel: int, stride: int) -> nn.ConvTranspose2d:
-    """Exactly `stride` times the size: kernel 5 needs an output padding, kernel 4 none. To keep a size takes an odd one."""
+    """Exactly `stride` times the size: 5 needs an output padding, 4 none; keeping a size takes an odd kernel."""
     kernel -= stride == 1 and kernel % 2 == 0
     padding = (kernel - 1) // 2
     extra = stride - kernel + 2 * padding

@@ -55,7 +55,7 @@ def muon(module: nn.Module, s: TrainSettings) -> Optimizers:
 
 
 def split_matrices(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Hidden matrices (Muon's) and everything else: tables, doors named inward or outward, biases, depthwise filters."""
+    """Hidden matrices (Muon's) and everything else: tables, doors (inward, outward), biases, depthwise filters."""
     matrices: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     tables = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}

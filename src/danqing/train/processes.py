@@ -4,6 +4,7 @@ Gradients are averaged in one flat tensor per phase rather than by DistributedDa
 phases, gradient penalties (second derivatives) and `torch.autograd.grad`.
 """
 
+import atexit
 import os
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ def join() -> tuple[int, int]:
     if "RANK" not in os.environ or int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return 0, 1
     if not dist.is_initialized():
+        atexit.register(leave)
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return dist.get_rank(), dist.get_world_size()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from danqing.nn.precision import PRECISIONS
 from danqing.registry import names
-from danqing.settings import check_choices
+from danqing.settings import check_choices, check_least
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,10 @@ class TrainSettings:
     """stop after so many scores without a better one; 0 for never"""
 
     def __post_init__(self) -> None:
+        check_least(1, batch=self.batch)
+        check_least(1e-12, lr=self.lr, muon_lr=self.muon_lr)
+        check_least(
+            0, weight_decay=self.weight_decay, decay=self.decay, warmup=self.warmup, clip=self.clip, ema=self.ema
+        )
+        check_least(0, score_every=self.score_every, patience=self.patience)
         check_choices(self, optimizer=names("optimizer"), rate=names("rate"), precision=PRECISIONS)

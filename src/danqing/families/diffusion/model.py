@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from danqing.errors import UsageError
 from danqing.nn.transformer import Transformer
 from danqing.nn.unet import UNet
 from danqing.registry import get, names
 from danqing.samplers.schedules import Schedule
-from danqing.settings import check_choices
+from danqing.settings import check_choices, check_least
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class DiffusionConfig:
     """1 follows the label as learned, more exaggerates it"""
 
     def __post_init__(self) -> None:
+        check_least(1, size=self.size, channels=self.channels, fold=self.fold, depth=self.depth, steps=self.steps)
+        check_least(8, widths=self.widths)
+        check_least(0, classes=self.classes, drop_label=self.drop_label, few_step=self.few_step, guidance=self.guidance)
+        if self.size % self.fold:
+            raise UsageError(f"size = {self.size} cannot be folded by fold = {self.fold}; choose a multiple.")
         check_choices(self, net=NETS, predict=PREDICTS, schedule=names("schedule"), sampler=names("sampler"))
 
 

@@ -11,7 +11,7 @@ from danqing.families.gan.projected import FastPainter, ProjectedCritic
 from danqing.families.gan.residual import ResidualCritic, ResidualPainter
 from danqing.nn.classic import Down, Up
 from danqing.nn.layers import Labels
-from danqing.settings import check_choices
+from danqing.settings import check_choices, check_least
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class GanConfig:
     """strength of DiffAugment (arXiv 2006.10738) on what the critic sees, 0 to 1"""
 
     def __post_init__(self) -> None:
+        check_least(1, size=self.size, channels=self.channels, latent=self.latent, widths=self.widths, fold=self.fold)
+        check_least(1, critic_widths=self.critic_widths, kernel=self.kernel, critic_steps=self.critic_steps)
+        check_least(1, penalty_every=self.penalty_every)
+        check_least(0, classes=self.classes, dropout=self.dropout, gamma=self.gamma, augment=self.augment)
         check_choices(self, net=NETS, loss=LOSSES, penalty=PENALTIES)
 
 

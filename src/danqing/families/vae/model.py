@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from danqing.nn.classic import Down, Up
 from danqing.nn.layers import Labels, Waves, zero
-from danqing.settings import check_choices
+from danqing.settings import check_choices, check_least
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class VaeConfig:
     prior_steps: int = 24
 
     def __post_init__(self) -> None:
+        check_least(1, size=self.size, channels=self.channels, latent=self.latent, widths=self.widths)
+        check_least(1, up_widths=self.up_widths, kernel=self.kernel, prior_steps=self.prior_steps)
+        check_least(16, prior_width=self.prior_width)
+        check_least(0, classes=self.classes, beta=self.beta, beta_warmup=self.beta_warmup)
         check_choices(self, sigma=("learned", "fixed"), prior=("normal", "flow"))
 
 

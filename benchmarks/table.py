@@ -90,7 +90,7 @@ def quality(found: dict[str, Any]) -> str:
     rows += [describe(next(iter(found.values()))["machine"]), ""]
     rows.append(
         "Each run gets the same CPU time, on one thread (10 minutes of two cores are 1,200 CPU seconds). FD-fmnist is "
-        "the Fréchet distance on the features of the shipped judge; it is not FID. All are judged on 2,000 unpicked samples "
+        "the Fréchet distance on the features of the shipped judge; it is not FID. All are judged on 2,000 samples "
         "against training pictures; the floor is real against real. Mean over seeds, each seed in brackets."
     )
     rows += [

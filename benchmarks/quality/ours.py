@@ -14,6 +14,7 @@ import torch
 
 from danqing.api import training
 from danqing.api.painting import many
+from danqing.api.plans import Plan, overrides
 from danqing.data import load_split
 from danqing.images import sheet
 from danqing.images.writing import write_array
@@ -27,10 +28,10 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     preset = get_preset(args.preset) if args.preset else default_preset(args.family, 28)
     train, held = load_split(args.data, size=preset.model["size"])
-    model, settings = training.overrides(preset, {})
+    model, settings = overrides(preset, {})
     model |= {"channels": train.card.channels, "classes": len(train.card.labels)}
     budget = {"minutes": args.minutes * CORES}  # of CPU time
-    plan = training.Plan(preset.name, train.card.name, model, settings, args.seed, budget, train.card.sha256)
+    plan = Plan(preset.name, train.card.name, model, settings, args.seed, budget, train.card.sha256)
     run = training.Run(plan, train, held, args.out.with_suffix(""), "cpu", clock=time.process_time)
     began = time.perf_counter()
     last = began

@@ -13,9 +13,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 
 from danqing.api import training
+from danqing.api.plans import Plan, overrides
 from danqing.data.pictures import Origin, picture_set
 from danqing.families.vae.losses import divergence
-from danqing.presets import get_preset
+from danqing.presets import Preset, get_preset
 
 THREADS, WINDOWS = 2, 5
 
@@ -45,13 +46,13 @@ def main() -> None:
     print(json.dumps(line))
 
 
-def prepare(preset: training.Preset, batch: int) -> training.Run:
+def prepare(preset: Preset, batch: int) -> training.Run:
     """A run on random pictures of the preset's size that would last for hours."""
-    model, settings = training.overrides(preset, {"batch": batch} if batch else {})
+    model, settings = overrides(preset, {"batch": batch} if batch else {})
     channels = preset.model.get("channels", 1)
     pixels = torch.randint(0, 256, (2000, channels, model["size"], model["size"]), dtype=torch.uint8)
     pictures = picture_set(pixels, None, Origin("random", "made for timing", "CC0-1.0"))
-    plan = training.Plan(preset.name, "", {**model, "channels": channels}, settings, 0, {"minutes": 600}, "", "")
+    plan = Plan(preset.name, "", {**model, "channels": channels}, settings, 0, {"minutes": 600})
     from pathlib import Path
 
     return training.Run(plan, pictures, pictures, Path("unused"), "cpu")

@@ -5,8 +5,8 @@ A model is a folder:
     weights.safetensors   tensors; the header holds the card and the sha256 of the tensors
     card.json             the same card, for people and other tools
 
-A training run keeps `training.safetensors` beside them until it is finished: tensors and state in one file, so that one
-rename makes it valid.
+A training run keeps `training.safetensors` beside them: tensors and state in one file, so that one rename makes it
+valid. It stays after the end, so that a larger budget can go on from it.
 """
 
 import hashlib

@@ -12,7 +12,8 @@ import torch
 from danqing import settings
 from danqing.api import load, sample
 from danqing.api.models import Model
-from danqing.api.training import Plan, Run, overrides
+from danqing.api.plans import Plan, overrides
+from danqing.api.training import Run
 from danqing.data import Origin, PictureSet, picture_set
 from danqing.families.diffusion.model import NETS as DENOISERS
 from danqing.families.diffusion.model import PREDICTS

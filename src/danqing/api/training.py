@@ -1,9 +1,8 @@
 """Train a preset or a family on pictures: from a name and a folder to a model folder with its card and a sheet."""
 
-import json
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,16 @@ from danqing.api.act import act
 from danqing.api.logs import Log
 from danqing.api.models import Model, load, parameters, ready, software
 from danqing.api.painting import Wish, paint, wanted_labels
+from danqing.api.plans import Plan, budget_of, choose, continued, fitted, overrides, place
 from danqing.data.augmenting import Augment, augment
 from danqing.data.batches import Batches
 from danqing.data.pictures import PictureSet
 from danqing.data.sources import load_split
-from danqing.errors import UsageError
 from danqing.images.sheets import sheet
 from danqing.images.writing import write_array
 from danqing.nn import precision
 from danqing.nn.chance import Chance, derive
-from danqing.presets import Preset, all_presets, default_preset, families, get_preset
+from danqing.presets import all_presets
 from danqing.train import Budget, Trainer, TrainSettings, processes
 from danqing.types import Batch, Card, Family, Progress
 
@@ -43,22 +42,6 @@ class Trained:
     sheet: Path
     message: str
     """one sentence: how it ended"""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that decides a run; kept in the training state, so that --resume needs nothing else."""
-
-    preset: str
-    data: str
-    model: Mapping[str, Any]
-    train: Mapping[str, Any]
-    seed: int
-    budget: Mapping[str, Any]
-    data_sha256: str = ""
-    """empty until the data has been read"""
-    precision: str = ""
-    """empty until it has been chosen"""
 
 
 @act
@@ -125,7 +108,7 @@ class Run:
         self.family: Family = registry.get("family", all_presets()[plan.preset].family)
         self.config = settings.read(self.family.Config, plan.model, f"the preset {plan.preset}")
         self.settings = settings.read(TrainSettings, plan.train, f"the preset {plan.preset}")
-        self.plan = replace(plan, precision=plan.precision or precision.choose(self.settings.precision, device))
+        self.plan = replace(plan, precision=plan.precision or common_precision(self.settings.precision, device, world))
         self.train_set, self.held, self.folder, self.rank = train_set, held, folder, rank
         torch.manual_seed(derive("weights", plan.seed))
         model = self.family.build(self.config).to(device).to(memory_format=torch.channels_last)
@@ -190,7 +173,6 @@ class Run:
             if log:
                 log.write(progress, self.trainer.seconds)
             if log and time.monotonic() - saved > save_every:
-                self.trainer.keep_safe()
                 self.save_state()
                 saved = time.monotonic()
             if log and progress.done >= next_sheet:
@@ -227,7 +209,7 @@ class Run:
     def save_state(self) -> None:
         numbers = {"trainer": self.trainer.numbers(), "best": self.best.numbers()}
         best = {f"best/{name}": value for name, value in (self.best.weights or {}).items()}
-        state = {"plan": plain_plan(self.plan), **numbers}
+        state = {"plan": self.plan.plain(), **numbers}
         checkpoint.save_training(self.folder, {**self.trainer.tensors(), **best}, state)
 
     def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -272,89 +254,6 @@ class Run:
         write_array(sheet([array for row in rows for array in row], columns=10), path)
 
 
-# Choosing and merging.
-
-
-def choose(what: str, data: str | Path) -> tuple[Preset, str]:
-    """The preset meant by a preset's or family's name, and one sentence that says why."""
-    if what in all_presets():
-        return all_presets()[what], f"Preset {what}: {all_presets()[what].about['en']}."
-    if what not in families():
-        return get_preset(what), ""
-    side = load_split(data)[0].card.size
-    preset = default_preset(what, side)
-    return preset, f"The pictures are {side} px wide, so {what} uses the preset {preset.name}: {preset.about['en']}."
-
-
-def overrides(preset: Preset, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The preset's model and training settings with the given ones put in where their names belong."""
-    family: Family = registry.get("family", preset.family)
-    of_model = {f.name for f in fields(family.Config)}
-    of_train = {f.name for f in fields(TrainSettings)}
-    settings.check_names(given, of_model | of_train, f"--set for {preset.name}")
-    model = {**preset.model, **{k: v for k, v in given.items() if k in of_model}}
-    train = {**preset.train, **{k: v for k, v in given.items() if k in of_train}}
-    model = settings.plain(settings.read(family.Config, model, f"the preset {preset.name}"))
-    if "channels" not in given:
-        del model["channels"]  # the data decides
-    return model, settings.plain(settings.read(TrainSettings, train, f"the preset {preset.name}"))
-
-
-def budget_of(minutes: float | None, steps: int | None, pictures: int | None) -> dict[str, Any]:
-    """What was given, as the arguments of Budget; empty for nothing. Raises UsageError for two or for nonsense."""
-    given = {"minutes": minutes, "steps": steps, "pictures": pictures}
-    given = {name: value for name, value in given.items() if value is not None}
-    if given:
-        Budget(**given)  # type: ignore[arg-type]
-    return given
-
-
-def continued(old: Plan, preset: Preset, given: Mapping[str, Any], budget: Mapping[str, Any]) -> Plan:
-    """The kept plan, with a new budget if one was given; its preset and settings must be what they were."""
-    if old.preset != preset.name:
-        raise UsageError(f"The unfinished training is of {old.preset}, not {preset.name}; name that or another --out.")
-    model, train = overrides(preset, given)
-    for name in given:
-        new, kept = {**model, **train}[name], {**old.model, **old.train}[name]
-        if json.dumps(new) != json.dumps(kept):
-            raise UsageError(
-                f"The unfinished training has {name} = {kept}; resume it with that, or choose another --out."
-            )
-    return replace(old, budget=budget or old.budget)
-
-
-def fitted(plan: Plan, pictures: PictureSet, classes: int | None) -> Plan:
-    """The plan with what the data decides: channels, classes, hash. Raises UsageError if it saw other pictures."""
-    card = pictures.card
-    if plan.data_sha256 and plan.data_sha256 != card.sha256:
-        raise UsageError(
-            f"The pictures in '{card.name}' are not those that the unfinished training saw ('{plan.data}'); "
-            "restore them or train without --resume."
-        )
-    if classes not in (None, 0, len(card.labels)):
-        raise UsageError(
-            f"classes = {classes} is not possible; the pictures have {len(card.labels)} labels, 0 ignores them."
-        )
-    count = len(card.labels) if classes is None else classes
-    if plan.data_sha256:  # resumed: as it was
-        return plan
-    model = {**plan.model, "channels": card.channels, "classes": count}
-    return replace(plan, model=model, data_sha256=card.sha256)
-
-
-def place(out: str | Path | None, preset: str, data: str, resume: bool) -> Path:
-    """Where the run lives: `out`, or runs/PRESET-DATA, with a number where that is taken; the newest for resuming."""
-    if out is not None:
-        folder = Path(out)
-        if not resume and (folder / checkpoint.TRAINING).exists():
-            raise UsageError(f"There is already a training in '{folder}'; add --resume or choose another --out.")
-        return folder
-    base = Path("runs") / f"{preset}-{Path(data).stem or 'data'}"
-    taken = [base, *(base.with_name(f"{base.name}-{i}") for i in range(2, 1000))]
-    free = next(i for i, folder in enumerate(taken) if not folder.exists())
-    return taken[max(0, free - 1)] if resume else taken[free]
-
-
 def augment_settings(s: TrainSettings) -> Augment:
     return Augment(
         flip=s.flip,
@@ -367,6 +266,12 @@ def augment_settings(s: TrainSettings) -> Augment:
     )
 
 
+def common_precision(wish: str, device: str, world: int) -> str:
+    """The precision that the first process finds fast, for all of them."""
+    mine = precision.choose(wish, device)
+    return "bf16" if processes.agree(float(mine == "bf16"), world, device) else "fp32"
+
+
 def describe(pictures: PictureSet) -> str:
     card = pictures.card
     kinds = f" of {len(card.labels)} kinds" if card.labels else ""
@@ -377,7 +282,3 @@ def describe(pictures: PictureSet) -> str:
 def next_mark(done: float, every: float) -> float:
     """The next multiple of `every` above `done`; 2 (never) for every = 0."""
     return (int(done / every + 1e-9) + 1) * every if every else 2.0
-
-
-def plain_plan(plan: Plan) -> dict[str, Any]:
-    return json.loads(json.dumps(settings.plain(plan)))

@@ -18,7 +18,7 @@ class TrainSettings:
     muon_lr: float = 0.02
     """learning rate of Muon's matrices"""
     momentum: float = 0.9
-    """of sgd and rmsprop; beta1 of the Adam kinds"""
+    """of sgd; beta1 of the Adam kinds"""
     beta2: float = 0.99
     weight_decay: float = 0.0
     rate: str = "decay"

@@ -25,6 +25,8 @@ from danqing.types import Batch, Now, Phase, Progress
 
 BAD_STEPS_BEFORE_RELOAD = 3
 RELOADS_BEFORE_GIVING_UP = 5
+SAFE_EVERY = 200
+"""steps between two copies of the weights to go back to; by steps, so that all processes do it together"""
 
 
 class Trainer:
@@ -68,8 +70,9 @@ class Trainer:
     def run(self) -> Iterator[Progress]:
         """Train to the end of the budget. Time spent by the caller between two events is not counted."""
         fraction = self.fraction
-        self.keep_safe()
         while fraction < 1:
+            if self.safe is None or (self.step % SAFE_EVERY == 0 and not self.bad_steps):
+                self.keep_safe()
             self._last, self.whole = self.clock(), False
             figures, message = self._step(fraction)
             self.step += 1

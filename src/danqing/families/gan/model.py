@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from danqing.errors import UsageError
 from danqing.families.gan.losses import LOSSES, PENALTIES
 from danqing.families.gan.projected import FastPainter, ProjectedCritic
 from danqing.families.gan.residual import ResidualCritic, ResidualPainter
@@ -58,6 +59,8 @@ class GanConfig:
         check_least(1, penalty_every=self.penalty_every)
         check_least(0, classes=self.classes, dropout=self.dropout, gamma=self.gamma, augment=self.augment)
         check_choices(self, net=NETS, loss=LOSSES, penalty=PENALTIES)
+        if self.spectral_norm and self.net == "projected":
+            raise UsageError("spectral_norm = true is not possible with net = 'projected', which has it already.")
 
 
 class Pair(nn.Module):

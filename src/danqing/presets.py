@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from danqing import registry
 from danqing.errors import unknown
 from danqing.settings import read_toml
 
@@ -35,7 +36,7 @@ def all_presets() -> dict[str, Preset]:
         if table.is_file():
             for name, row in read_toml(table.read_text(encoding="utf-8"), f"{folder.name}/presets.toml").items():
                 found[name] = _preset(name, folder.name, row)
-    return found
+    return found | {name: registry.get("preset", name) for name in registry.names("preset")}
 
 
 def _preset(name: str, family: str, row: Mapping[str, Any]) -> Preset:

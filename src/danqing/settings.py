@@ -45,9 +45,19 @@ def check_choices(config: Any, **known: Iterable[str]) -> None:
 def check_least(least: float, **values: float | Sequence[float]) -> None:
     """UsageError where a setting, or one of its numbers, is below `least` or no finite number."""
     for name, value in values.items():
-        for number in value if isinstance(value, Sequence) else (value,):
+        numbers = value if isinstance(value, Sequence) else (value,)
+        if not numbers:
+            raise UsageError(f"{name} = [] is not allowed; give at least one number.")
+        for number in numbers:
             if not (math.isfinite(number) and number >= least):
                 raise UsageError(f"{name} = {value} is not allowed; it must be at least {least:g}.")
+
+
+def check_most(most: float, **values: float) -> None:
+    """UsageError where a setting is above `most`."""
+    for name, value in values.items():
+        if value > most:
+            raise UsageError(f"{name} = {value} is not allowed; it must be at most {most:g}.")
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -196,6 +196,10 @@ class Family(ABC):
     ) -> Tensor:
         """Pictures (N, C, H, W) in [-1, 1] from the latents of `start`; only stochastic samplers use `generators`."""
 
+    def takes(self, config: Any) -> frozenset[str]:
+        """Which wishes painting heeds, of label, sampler, steps and guidance; others are refused at the door."""
+        return frozenset()
+
     def how(self, config: Any, request: PaintRequest) -> dict[str, Any]:
         """What goes into the recipe: sampler, steps, guidance as they are really used."""
         return {"sampler": self.name, "steps": 1, "guidance": 1.0}

@@ -46,7 +46,8 @@ def evaluate(
         yield Progress("evaluate", 0.7 * done / n, done, message="" if done < n else "Comparing with real pictures.")
     fashion = train.card.name.startswith("fashion-mnist")
     nets = ("fmnist", "effl0") if fashion else ("effl0",)
-    known = torch.cat(labels) if model.classes and model.labels == train.card.labels else None
+    by_label = "label" in model.family.takes(model.config) and model.labels == train.card.labels
+    known = torch.cat(labels) if by_label else None
     report = evaluate_sets(
         train.pixels, held.pixels, torch.cat(pictures), nets, made_labels=known, dataset=train.card.name, seed=seed
     )

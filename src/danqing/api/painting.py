@@ -59,7 +59,7 @@ def sample(
     """
     model, wish = opened(model), Wish(label, sampler, steps, guidance)
     check_count(n, seed)
-    check_sampler(model, wish)
+    check_wish(model, wish)
     labels = wanted_labels(model, wish, range(seed, seed + n))
     made: list[Picture] = []
     for first in range(0, n, AT_ONCE):
@@ -95,7 +95,7 @@ def many(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(B, C, H, W) uint8 and labels (B,), -1 for none; in large groups, so not equal to the last bit."""
     wish = wish or Wish()
-    check_sampler(model, wish)
+    check_wish(model, wish)
     labels = wanted_labels(model, wish, range(seed, seed + n))
     for first in range(0, n, at_once):
         rows = range(first, min(first + at_once, n))
@@ -114,10 +114,11 @@ def interpolate(
 ) -> Generator[Progress, None, list[Picture]]:
     """Walk from stop to stop, `frames` pictures on each way and the last stop in the end.
 
-    A stop is a seed or, for models that can encode (the VAE family), a picture file.
+    A stop is a seed or, for models that can encode (the VAE family), a picture file. Without a label the walk
+    belongs to no class, whereas `sample` lets the seed choose one.
     """
     model, wish = opened(model), Wish(label, sampler, steps)
-    check_sampler(model, wish)
+    check_wish(model, wish)
     if len(stops) < 2 or frames < 1:
         raise UsageError(f"{len(stops)} stops and {frames} frames came; give at least 2 stops and 1 frame.")
     class_of = wanted_labels(model, wish, [0])[0] if label else None
@@ -235,17 +236,19 @@ def recipe(model: Model, wish: Wish, seed: int, label: int | None) -> Recipe:
 def wanted_labels(model: Model, wish: Wish, seeds: Sequence[int]) -> list[int | None]:
     """One class per picture: the one asked for, or by the seed, all in turn; None for a model without classes."""
     if wish.label is not None:
-        if not model.labels:
-            raise UsageError(f"The model '{model.card.name}' was trained without labels; leave --label out.")
+        if "label" not in model.family.takes(model.config):
+            raise UsageError(f"The model '{model.card.name}' does not paint by label; leave --label out.")
         return [label_index(model.labels, wish.label)] * len(seeds)
-    return [seed % model.classes if model.classes else None for seed in seeds]
+    heeded = "label" in model.family.takes(model.config)
+    return [seed % model.classes if heeded else None for seed in seeds]
 
 
-def check_sampler(model: Model, wish: Wish) -> None:
-    """A sampler by name is for families that have a choice; the others name their only way in every recipe."""
-    used = model.family.how(model.config, request_of(wish, [None]))["sampler"]
-    if wish.sampler is not None and used != wish.sampler:
-        raise UsageError(f"A model of the family {model.family.name} has no samplers to choose; leave --sampler out.")
+def check_wish(model: Model, wish: Wish) -> None:
+    """UsageError for a wish that this kind of model does not heed."""
+    heeded = model.family.takes(model.config)
+    for name in ("sampler", "steps", "guidance"):
+        if getattr(wish, name) is not None and name not in heeded:
+            raise UsageError(f"The model '{model.card.name}' ({model.family.name}) has no {name}; leave --{name} out.")
 
 
 def check_count(n: int, seed: int) -> None:

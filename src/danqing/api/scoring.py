@@ -30,8 +30,8 @@ class Best:
         self.patience, self.score, self.step, self.misses = patience, float("inf"), 0, 0
         self.weights: dict[str, Tensor] | None = None
 
-    @property
-    def stop(self) -> bool:
+    def stops(self) -> bool:
+        """Whether the last `patience` scores were no better."""
         return bool(self.patience) and self.misses >= self.patience
 
     def look(self, trainer: Trainer, score: float) -> str:
@@ -41,7 +41,7 @@ class Best:
             self.weights = {name: value.clone() for name, value in trainer.average.module.state_dict().items()}
             return f"Score {score:.4f} at step {trainer.step}: the best so far, kept."
         self.misses += 1
-        stop = "; stopping" if self.stop else ""
+        stop = "; stopping" if self.stops() else ""
         return f"Score {score:.4f} at step {trainer.step}, not better than {self.score:.4f} at step {self.step}{stop}."
 
     def numbers(self) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from danqing.api import scoring
 from danqing.api.act import act
 from danqing.api.logs import Log
 from danqing.api.models import Model, load, parameters, ready, software
-from danqing.api.painting import Wish, paint, wanted_labels
+from danqing.api.painting import Wish, many, paint, wanted_labels
 from danqing.api.plans import Plan, budget_of, choose, continued, fitted, overrides, place
 from danqing.data.augmenting import Augment, augment
 from danqing.data.batches import Batches
 from danqing.data.pictures import PictureSet
 from danqing.data.sources import load_split
+from danqing.errors import UsageError
 from danqing.images.sheets import sheet
 from danqing.images.writing import write_array
 from danqing.nn import precision
@@ -129,6 +130,9 @@ class Run:
             clock=clock,
         )
         self.best = scoring.Best(self.settings.patience)
+        self.drawing = 0.0
+        if self.settings.batch // world < 2:
+            raise UsageError(f"batch = {self.settings.batch} is too small for {world} processes; give each at least 2.")
 
     def batch_at(self, step: int) -> Batch:
         batch = self.batches.at(step)
@@ -165,6 +169,8 @@ class Run:
 
     def steps(self, log: Log | None, save_every: float) -> Generator[Progress, None, None]:
         """The trainer's events, with sheets, savings and scores in between."""
+        if self.best.stops():
+            return
         saved, next_sheet = time.monotonic(), next_mark(self.trainer.fraction, 0.1)
         next_score = next_mark(self.trainer.fraction, self.settings.score_every)
         for progress in self.trainer.run():
@@ -172,23 +178,23 @@ class Run:
             progress = replace(progress, figures=figures)
             if log:
                 log.write(progress, self.trainer.seconds)
+            if progress.done >= next_score:
+                next_score = next_mark(progress.done, self.settings.score_every)
+                verdict = self.best.look(self.trainer, self.score())
+                progress = replace(progress, message=verdict or progress.message)
             if log and time.monotonic() - saved > save_every:
                 self.save_state()
                 saved = time.monotonic()
             if log and progress.done >= next_sheet:
                 next_sheet = next_mark(progress.done, 0.1)
-                self.draw(self.folder / "samples" / f"{progress.step:07d}.png")
-            if progress.done >= next_score:
-                next_score = next_mark(progress.done, self.settings.score_every)
-                verdict = self.best.look(self.trainer, self.score())
-                progress = replace(progress, message=verdict or progress.message)
+                self.draw_on_the_way(progress.step)
             yield progress
-            if self.best.stop:
+            if self.best.stops():
                 return
 
     def score(self) -> float:
         """Distance of the averaged painter's pictures to the held-out ones; smaller is better."""
-        return scoring.distance(self.present(), self.held)
+        return processes.agree(scoring.distance(self.present(), self.held), self.trainer.world, self.trainer.device)
 
     def finished(self, ended: str) -> Trained:
         if self.best.weights is not None:
@@ -196,7 +202,9 @@ class Run:
             if self.best.score < last:
                 self.trainer.average.module.load_state_dict(self.best.weights)
                 if self.rank == 0:
-                    self.save_model(self.trainer.average.module)
+                    self.save_model(
+                        self.trainer.average.module, {"best step": self.best.step, "score": self.best.score}
+                    )
                 ended += f" The model of step {self.best.step} scored best and is the one that was kept."
         picture = self.folder / "sheet.png"
         if self.rank == 0:
@@ -218,8 +226,9 @@ class Run:
         weights = {n.removeprefix("best/"): value for n, value in tensors.items() if n.startswith("best/")}
         self.best.restore(state["best"], weights)
 
-    def save_model(self, painter: nn.Module) -> None:
-        checkpoint.save_model(self.folder, painter.state_dict(), self.card(painter))
+    def save_model(self, painter: nn.Module, metrics: Mapping[str, float] | None = None) -> None:
+        card = replace(self.card(painter), metrics=metrics or {})
+        checkpoint.save_model(self.folder, painter.state_dict(), card)
 
     def card(self, painter: nn.Module) -> Card:
         t = self.trainer
@@ -244,6 +253,18 @@ class Run:
         painter = self.trainer.average.module
         return Model(self.family, self.config, ready(painter, self.trainer.device), self.card(painter), "")
 
+    def draw_on_the_way(self, step: int) -> None:
+        """A sheet of the present samples, unless the sheets so far took more than a tenth of the training's time."""
+        if self.drawing > 0.1 * self.trainer.seconds:
+            return
+        began = time.perf_counter()
+        model = self.present()
+        groups = [pixels for pixels, _ in many(model, SHEET, 0, at_once=SHEET)]
+        path = self.folder / "samples" / f"{step:07d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_array(sheet(torch.cat(groups), columns=10), path)
+        self.drawing += time.perf_counter() - began
+
     def draw(self, path: Path) -> None:
         """A sheet of the averaged painter's pictures, always of the same seeds."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -260,6 +281,7 @@ def augment_settings(s: TrainSettings) -> Augment:
         rotate=s.rotate,
         scale=s.scale,
         translate=s.translate,
+        crop=s.crop,
         brightness=s.colour,
         contrast=s.colour,
         saturation=s.colour,

@@ -19,6 +19,8 @@ def join() -> tuple[int, int]:
         return 0, 1
     if not dist.is_initialized():
         atexit.register(leave)
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return dist.get_rank(), dist.get_world_size()
 

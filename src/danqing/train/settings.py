@@ -41,6 +41,8 @@ class TrainSettings:
     """largest change of scale, 0.1 is ±10 %"""
     translate: float = 0.0
     """largest shift, share of the side"""
+    crop: float = 0.0
+    """largest part of the side that is cut away, the rest enlarged"""
     colour: float = 0.0
     """largest change of brightness, contrast and saturation"""
     score_every: float = 0.0
@@ -49,7 +51,7 @@ class TrainSettings:
     """stop after so many scores without a better one; 0 for never"""
 
     def __post_init__(self) -> None:
-        check_least(1, batch=self.batch)
+        check_least(2, batch=self.batch)
         check_least(1e-12, lr=self.lr, muon_lr=self.muon_lr)
         check_least(
             0, weight_decay=self.weight_decay, decay=self.decay, warmup=self.warmup, clip=self.clip, ema=self.ema

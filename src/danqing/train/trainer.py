@@ -53,13 +53,20 @@ class Trainer:
         self.batch_at, self.settings, self.budget = batch_at, settings, budget
         self.seed, self.precision, self.device, self.rank, self.world = seed, precision, device, rank, world
         self.params = {p.name: [w for w in p.module.parameters() if w.requires_grad] for p in phases}
-        self.optimizers = {p.name: optimizers.make(p.module, settings) for p in phases}
+        self.optimizers = self._make_optimizers()
         self.average = Average(painter, settings.ema)
         self.step, self.pictures, self.seconds = 0, 0, 0.0
         self.rate_factor, self.bad_steps, self.reloads = 1.0, 0, 0
         self.safe: dict[str, Any] | None = None
         self._last, self.whole = 0.0, True
         self._pace: deque[tuple[float, float, int]] = deque(maxlen=200)
+
+    def _make_optimizers(self) -> dict[str, optimizers.Optimizers]:
+        """By phase; phases that train the same module, one after the other, share theirs."""
+        made: dict[int, optimizers.Optimizers] = {}
+        for phase in self.phases:
+            made.setdefault(id(phase.module), optimizers.make(phase.module, self.settings))
+        return {phase.name: made[id(phase.module)] for phase in self.phases}
 
     @property
     def fraction(self) -> float:

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from danqing.errors import UsageError
-from danqing.families.diffusion.losses import flow_loss, noise_loss, shortcut_loss
+from danqing.families.diffusion.losses import JUMPS, flow_loss, noise_loss, shortcut_loss
 from danqing.families.diffusion.model import Denoiser, DiffusionConfig
 from danqing.nn.chance import noise
 from danqing.registry import get, register
@@ -17,6 +17,10 @@ from danqing.types import Family, PaintRequest, Phase
 
 FIRST_TIME = {"clean": 0.0, "noise": 0.001}
 """where sampling starts: at t = 0 exactly, a predicted noise says nothing about the picture"""
+
+
+USUAL_JUMPS = 4
+"""steps of the few-step sampler if none are given"""
 
 
 class Diffusion(Family):
@@ -53,8 +57,8 @@ class Diffusion(Family):
         generators: Sequence[Generator],
     ) -> Tensor:
         how = self.how(config, request)
-        if how["sampler"] == "few-step" and not config.few_step:
-            raise UsageError("This model was trained without a few-step stage; use another --sampler, such as dpm++2m.")
+        if how["sampler"] == "few-step":
+            check_jumps(config, how["steps"])
         moments = times(how["steps"], FIRST_TIME[config.predict])
         denoise = Guided(painter, config, request, how["guidance"], len(start), moments, how["sampler"] == "few-step")
         device = next(painter.parameters()).device
@@ -64,19 +68,34 @@ class Diffusion(Family):
                      lambda step: noise(generators, *shape).to(device))  # fmt: skip
         return made.clamp(-1, 1)
 
+    def takes(self, config: DiffusionConfig) -> frozenset[str]:
+        labels = {"label", "guidance"} if config.classes else set()
+        return frozenset({"sampler", "steps"} | labels)
+
     def how(self, config: DiffusionConfig, request: PaintRequest) -> dict[str, Any]:
+        sampler = request.sampler or config.sampler
+        usual = USUAL_JUMPS if sampler == "few-step" else config.steps
         return {
-            "sampler": request.sampler or config.sampler,
-            "steps": request.steps or config.steps,
+            "sampler": sampler,
+            "steps": request.steps or usual,
             "guidance": config.guidance if request.guidance is None else request.guidance,
         }
+
+
+def check_jumps(config: DiffusionConfig, steps: int) -> None:
+    """UsageError where the network has not learned to jump, or not so far."""
+    if not config.few_step:
+        raise UsageError("This model was trained without a few-step stage; use another --sampler, such as dpm++2m.")
+    if steps not in JUMPS:
+        known = ", ".join(map(str, JUMPS))
+        raise UsageError(f"The few-step sampler cannot take {steps} steps; choose one of {known}.")
 
 
 class Guided:
     """denoise(z, t) for the solvers: labels and guidance inside.
 
     Guidance w moves from the picture of any label to that of this label: x_any + w (x_label - x_any)
-    (Ho & Salimans, arXiv 2207.12598, eq. 6).
+    (Ho & Salimans, arXiv 2207.12598, eq. 6, where our w is their w + 1).
     """
 
     def __init__(

@@ -9,8 +9,8 @@ from danqing.types import Batch, Now
 
 LEAST_SIGMA = 0.05
 """the weight 1 / sigma² of the velocity loss is held below 1 / LEAST_SIGMA²"""
-SPANS = (1.0, 0.5, 0.25, 0.125)
-"""the jumps that the few-step stage learns"""
+JUMPS = (1, 2, 3, 4, 6, 8)
+"""into how many equal jumps the few-step stage learns to cut the way"""
 
 
 def noisy(denoiser: Denoiser, x: Tensor, e: Tensor, t: Tensor) -> Tensor:
@@ -63,11 +63,12 @@ def shortcut_loss(denoiser: Denoiser, batch: Batch, now: Now) -> Tensor:
     rest, mine = every_other(batch, 0), every_other(batch, 1)
     x, labels = mine.pictures, known_labels(mine, now, denoiser)
     half = len(x)
-    span = torch.tensor(SPANS, device=x.device)[now.chance.integers(len(SPANS), half)]
-    t = (now.chance.uniform(half) / span).floor() * span  # a start from which the jump ends at 1 or before
+    jumps = torch.tensor(JUMPS, device=x.device)[now.chance.integers(len(JUMPS), half)]
+    span = 1 / jumps
+    t = (now.chance.uniform(half) * jumps).floor() / jumps  # a start from which the jump ends at 1 or before
     z = noisy(denoiser, x, now.chance.normal_like(x), t)
     with torch.no_grad():
-        told = torch.where(span > min(SPANS), span / 2, 0)
+        told = torch.where(torch.isin(2 * jumps, torch.tensor(JUMPS, device=x.device)), span / 2, 0)
         middle = jump(denoiser, z, t, span / 2, told, labels)
         target = jump(denoiser, middle, t + span / 2, span / 2, told, labels)
     error = ((jump(denoiser, z, t, span, span, labels) - target) ** 2).mean((1, 2, 3)) / span**2

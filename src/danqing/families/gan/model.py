@@ -59,6 +59,8 @@ class GanConfig:
         check_least(1, penalty_every=self.penalty_every)
         check_least(0, classes=self.classes, dropout=self.dropout, gamma=self.gamma, augment=self.augment)
         check_choices(self, net=NETS, loss=LOSSES, penalty=PENALTIES)
+        if self.net == "residual" and self.size % self.fold:
+            raise UsageError(f"size = {self.size} cannot be folded by fold = {self.fold}; choose a multiple.")
         if self.spectral_norm and self.net == "projected":
             raise UsageError("spectral_norm = true is not possible with net = 'projected', which has it already.")
 
@@ -104,7 +106,7 @@ def _residual(c: GanConfig) -> Pair:
 
 
 def _projected(c: GanConfig) -> Pair:
-    return Pair(FastPainter(c.size, c.channels, c.classes, c.latent, c.widths), ProjectedCritic())
+    return Pair(FastPainter(c.size, c.channels, c.latent, c.widths), ProjectedCritic())
 
 
 NETS: dict[str, Callable[[GanConfig], Pair]] = {
@@ -127,7 +129,7 @@ def build(c: GanConfig) -> Pair:
 
 
 def _classic_start(module: nn.Module) -> None:
-    """N(0, 0.02) weights, as arXiv 1511.06434, sec. 3."""
+    """N(0, 0.02) weights, as arXiv 1511.06434, sec. 4."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):

@@ -16,7 +16,6 @@ from torch.nn.utils.parametrizations import spectral_norm
 from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.nn.classic import halvings
 from danqing.nn.efficientnet import prepare
-from danqing.nn.layers import Labels
 
 MIXED = 64
 """channels of the mixed feature maps"""
@@ -48,15 +47,13 @@ class Excite(nn.Module):
 
 
 class FastPainter(nn.Module):
-    """(B, Z), labels -> (B, C, size, size) in [-1, 1]."""
+    """(B, Z) -> (B, C, size, size) in [-1, 1]; labels are not used, since the critic knows none."""
 
-    def __init__(self, size: int, channels: int, classes: int, latent: int, widths: Sequence[int]) -> None:
+    def __init__(self, size: int, channels: int, latent: int, widths: Sequence[int]) -> None:
         super().__init__()
         doublings = halvings(size, len(widths) - 1)
         self.side, widths = size >> doublings, list(widths)[: doublings + 1]
-        self.labels = Labels(classes, latent, spread=1.0) if classes else None
-        inputs = latent * (2 if classes else 1)
-        self.dense = nn.Linear(inputs, 2 * widths[0] * self.side**2, bias=False)
+        self.dense = nn.Linear(latent, 2 * widths[0] * self.side**2, bias=False)
         self.norm = nn.BatchNorm2d(2 * widths[0])
         self.grow = nn.ModuleList(Grow(a, b) for a, b in itertools.pairwise(widths))
         far = max(1, doublings - 1)  # the map `far` doublings below excites the map above
@@ -66,7 +63,6 @@ class FastPainter(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         z = F.normalize(z, dim=1) * z.shape[1] ** 0.5
-        z = torch.cat([z, self.labels(labels)], dim=1) if self.labels else z
         x = self.dense(z).unflatten(1, (-1, self.side, self.side)).contiguous(memory_format=torch.channels_last)
         maps = [F.glu(self.norm(x), dim=1)]
         for i, grow in enumerate(self.grow, start=1):
@@ -92,7 +88,7 @@ class Head(nn.Module):
 
 
 class ProjectedCritic(nn.Module):
-    """(B, C, H, W) in [-1, 1], labels -> (B,) scores, the mean of four heads. Labels are not used."""
+    """(B, C, H, W) in [-1, 1], labels -> (B, 4) scores, one a head; each has its own loss. Labels are not used."""
 
     def __init__(self, side: int = 128) -> None:
         super().__init__()
@@ -117,4 +113,4 @@ class ProjectedCritic(nn.Module):
                 mixed = mixed + F.interpolate(below, size=mixed.shape[-2:], mode="bilinear")
             below = smooth(mixed)
             scores.append(head(below))
-        return torch.stack(scores).mean(0)
+        return torch.stack(scores, dim=1)

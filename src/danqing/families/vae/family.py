@@ -56,8 +56,13 @@ class Vae(Family):
         """(classes, latent): where the latents of each class lie on average."""
         return painter.means.cpu()
 
+    def takes(self, config: VaeConfig) -> frozenset[str]:
+        if config.prior == "normal":
+            return frozenset()
+        return frozenset({"label", "steps"} if config.classes else {"steps"})
+
     def how(self, config: VaeConfig, request: PaintRequest) -> dict[str, Any]:
-        steps = request.steps or (config.prior_steps if config.prior == "flow" else 1)
+        steps = (request.steps or config.prior_steps) if config.prior == "flow" else 1
         return {"sampler": f"VAE {config.prior}", "steps": steps, "guidance": 1.0}
 
     def _flow(self, prior: FlowPrior, config: VaeConfig, request: PaintRequest, z: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from danqing.nn.classic import Down, Up
 from danqing.nn.layers import Labels, Waves, zero
-from danqing.settings import check_choices, check_least
+from danqing.settings import check_choices, check_least, check_most
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class VaeConfig:
         check_least(1, up_widths=self.up_widths, kernel=self.kernel, prior_steps=self.prior_steps)
         check_least(16, prior_width=self.prior_width)
         check_least(0, classes=self.classes, beta=self.beta, beta_warmup=self.beta_warmup)
+        check_most(1, beta_warmup=self.beta_warmup)
         check_choices(self, sigma=("learned", "fixed"), prior=("normal", "flow"))
 
 

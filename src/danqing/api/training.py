@@ -160,10 +160,10 @@ class Run:
             raise
         finally:
             if log:
+                log.close()
                 if self.trainer.whole:  # stopped in the middle of a step, the last saving stands
                     self.save_state()
                 self.save_model(self.trainer.average.module)
-                log.close()
         yield Progress("train", 1.0, self.trainer.step, 0.0, message=ended)
         return self.finished(ended)
 

@@ -38,7 +38,7 @@ def replay(
 
     recipe, painter = recipe_of(picture), opened(model, device)
     check(recipe, painter)
-    act = api.sample(painter, 1, recipe.seed, recipe.label, recipe.sampler, recipe.steps, recipe.guidance)
+    act = api.sample(painter, 1, recipe.seed, **wishes(recipe, painter))
     again = talk.follow(act)
     same = bool((again[0].pixels == read(picture)).all())
     folder, _ = place(out, model_folder(model))
@@ -57,6 +57,12 @@ def recipe_of(picture: Path) -> "Recipe":
     if recipe is None:
         raise BadInputError(f"{picture} holds no recipe of Danqing; give a PNG that Danqing made.")
     return recipe
+
+
+def wishes(recipe: "Recipe", model: "Model") -> dict[str, Any]:
+    """What the recipe says of the things this kind of model heeds."""
+    heeded = model.family.takes(model.config)
+    return {name: getattr(recipe, name) for name in ("label", "sampler", "steps", "guidance") if name in heeded}
 
 
 def check(recipe: "Recipe", model: "Model") -> None:

@@ -68,6 +68,11 @@ class Trainer:
             made.setdefault(id(phase.module), optimizers.make(phase.module, self.settings))
         return {phase.name: made[id(phase.module)] for phase in self.phases}
 
+    def _own_optimizers(self) -> list[tuple[str, optimizers.Optimizers]]:
+        """Each shared set of optimisers once, under the name of its first phase."""
+        owners = {id(several): name for name, several in reversed(self.optimizers.items())}
+        return [(name, several) for name, several in self.optimizers.items() if owners[id(several)] == name]
+
     @property
     def fraction(self) -> float:
         """The spent share of the budget, 0 .. 1; all processes follow the clock of the first."""
@@ -208,7 +213,7 @@ class Trainer:
 
     def _optimizer_tensors(self, clone: bool = False) -> dict[str, Tensor]:
         found = {}
-        for phase, several in self.optimizers.items():
+        for phase, several in self._own_optimizers():
             for i, optimizer in enumerate(several):
                 for index, state in optimizer.state_dict()["state"].items():
                     for key, value in state.items():
@@ -217,7 +222,7 @@ class Trainer:
         return found
 
     def _load_optimizer_tensors(self, tensors: dict[str, Tensor]) -> None:
-        for phase, several in self.optimizers.items():
+        for phase, several in self._own_optimizers():
             for i, optimizer in enumerate(several):
                 params = [p for group in optimizer.param_groups for p in group["params"]]
                 state: dict[int, dict[str, Tensor]] = {}

@@ -42,21 +42,19 @@ class DiffusionConfig:
     """1 follows the label as learned, more exaggerates it"""
 
     def __post_init__(self) -> None:
+        check_choices(self, net=NETS, predict=PREDICTS, schedule=names("schedule"), sampler=names("sampler"))
         check_least(1, size=self.size, channels=self.channels, fold=self.fold, depth=self.depth, steps=self.steps)
         check_least(8, widths=self.widths)
         check_least(0, classes=self.classes, drop_label=self.drop_label, few_step=self.few_step, guidance=self.guidance)
         check_most(1, drop_label=self.drop_label, few_step=self.few_step)
-        if (self.predict == "clean") != (self.schedule == "flow"):
-            raise UsageError("predict = 'clean' goes with schedule = 'flow', and 'noise' with 'cosine'; change both.")
-        if self.few_step and self.schedule != "flow":
-            raise UsageError("few_step needs schedule = 'flow'; set few_step = 0.")
+        if self.predict == "clean" and self.schedule != "flow":
+            raise UsageError(f"predict = 'clean' does not go with schedule = '{self.schedule}'; set schedule = 'flow'.")
+        if self.few_step and self.predict != "clean":
+            raise UsageError(f"few_step does not go with predict = '{self.predict}'; set few_step = 0.")
         if not all(_fits(self.net, width) for width in self.widths):
             raise UsageError(f"widths = {self.widths} are not possible; use multiples of 8 (unet) or 64 (transformer).")
-                f"widths = {self.widths} are not possible; use multiples of {UNIT[self.net]} ({self.net})."
-            )
         if self.size % self.fold:
             raise UsageError(f"size = {self.size} cannot be folded by fold = {self.fold}; choose a multiple.")
-        check_choices(self, net=NETS, predict=PREDICTS, schedule=names("schedule"), sampler=names("sampler"))
 
 
 def _fits(net: str, width: int) -> bool:

@@ -64,7 +64,8 @@ class Transformer(nn.Module):
         self.condition = Condition(classes, width)
         self.steer = zero(nn.Linear(width, 6 * width))
         self.inward = nn.Linear(channels * patch * patch, width)
-        self.place = nn.Parameter(torch.randn(self.rows * self.rows, width) * 0.02)
+        self.place = nn.Parameter(torch.randn(self.rows * self.rows, width) * 0.5)  # as large as a patch, so that
+        # the norms, which forget a token's length, do not forget how bright its patch is
         heads = max(1, width // head_width)
         self.blocks = nn.ModuleList(Block(width, heads, self.rows) for _ in range(depth))
         self.outward = zero(nn.Linear(width, channels * patch * patch))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from danqing.errors import UsageError
@@ -11,6 +12,9 @@ from danqing.nn.unet import UNet
 from danqing.registry import get, names
 from danqing.samplers.schedules import Schedule
 from danqing.settings import check_choices, check_least, check_most
+
+SPREAD = 0.5
+"""standard deviation of a picture's values, about"""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,22 @@ def _transformer(c: DiffusionConfig) -> nn.Module:
     return Transformer(c.size, c.channels, c.classes, c.widths[0], c.depth, c.fold)
 
 
-def _as_clean(out: Tensor, z: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-    return out
+def _unit(alpha: Tensor, sigma: Tensor) -> Tensor:
+    """1 / standard deviation of z, for pictures of standard deviation SPREAD."""
+    return (SPREAD**2 * alpha**2 + sigma**2).rsqrt()
+
+
+def _as_it_is(alpha: Tensor, sigma: Tensor) -> Tensor:
+    return torch.ones_like(alpha)
+
+
+def _from_rest(out: Tensor, z: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    """x = c_skip z + c_out F: the best straight guess, and what the network adds in units of its error.
+
+    Karras et al., arXiv 2206.00364, eq. 7 and table 1, for z = alpha x + sigma e.
+    """
+    unit = _unit(alpha, sigma)
+    return alpha * (SPREAD * unit) ** 2 * z + SPREAD * sigma * unit * out
 
 
 def _from_noise(out: Tensor, z: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
@@ -79,8 +97,11 @@ def _from_noise(out: Tensor, z: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
     return ((z - sigma * out) / alpha).clamp(-1, 1)
 
 
+Scale = Callable[[Tensor, Tensor], Tensor]
+Clean = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 NETS: dict[str, Callable[[DiffusionConfig], nn.Module]] = {"unet": _unet, "transformer": _transformer}
-PREDICTS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]] = {"clean": _as_clean, "noise": _from_noise}
+PREDICTS: dict[str, tuple[Scale, Clean]] = {"clean": (_unit, _from_rest), "noise": (_as_it_is, _from_noise)}
+"""name -> what the network's input is multiplied by, and how its output becomes the clean picture"""
 
 
 class Denoiser(nn.Module):
@@ -93,11 +114,15 @@ class Denoiser(nn.Module):
         self.schedule: Schedule = get("schedule", config.schedule)
 
     def raw(self, z: Tensor, t: Tensor, span: Tensor, labels: Tensor) -> Tensor:
-        """The network's own output (clean picture or noise)."""
-        return self.net(z, t, span, labels).float()
+        """The network's own output: the noise, or what is missing to the clean picture in units of its error."""
+        scale = PREDICTS[self.config.predict][0](*self.rates(t))
+        return self.net(scale * z, t, span, labels).float()
+
+    def rates(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """alpha and sigma at t (B,), (B, 1, 1, 1) each."""
+        at = t[:, None, None, None]
+        return self.schedule.alpha(at), self.schedule.sigma(at)
 
     def forward(self, z: Tensor, t: Tensor, span: Tensor, labels: Tensor) -> Tensor:
         """z (B, C, H, W), t (B,) in [0, 1] with 1 clean, span (B,) length of the coming step or 0, labels (B,)."""
-        at = t[:, None, None, None]
-        out = self.raw(z, t, span, labels)
-        return PREDICTS[self.config.predict](out, z, self.schedule.alpha(at), self.schedule.sigma(at))
+        return PREDICTS[self.config.predict][1](self.raw(z, t, span, labels), z, *self.rates(t))

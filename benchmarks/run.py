@@ -116,6 +116,7 @@ def wall(command: list[str], times: int) -> float:
 
 def quality(minutes: float, seeds: list[int], out: Path) -> None:
     need_peers()
+    need_full_data()
     out.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         for family, name in FAMILIES.items():
@@ -130,10 +131,12 @@ def gallery(share: float, out: Path, folder: str) -> None:
     """Train every preset for a share of its budget, judge it, keep its sheet."""
     from danqing.presets import all_presets
 
+    need_full_data()
     out.mkdir(parents=True, exist_ok=True)
     for preset in sorted(all_presets().values(), key=lambda p: p.model["size"]):
         data = "fashion-mnist" if preset.model["size"] == 28 else folder
         if not data:
+            note(f"gallery: {preset.name} is left out; name a folder of pictures with --folder")
             continue
         target = out / f"gallery-{preset.name}-0.npz"
         options = ["--preset", preset.name, "--data", data, "--minutes", str(preset.minutes * share)]
@@ -185,6 +188,15 @@ def figures(file: Path, folder: str = "", count: int = 2000) -> dict[str, Any]:
 def need_peers() -> None:
     if not PEERS.exists():
         subprocess.run(["sh", str(HERE / "make_peers_env.sh")], check=True)
+
+
+def need_full_data() -> None:
+    """Both sides learn from all 60,000 pictures, never one of them from the shipped subset."""
+    from danqing.data import build
+    from danqing.data.fashion_mnist import full_path
+
+    if not full_path().exists():
+        build()
 
 
 def last_json(command: list[str]) -> dict[str, Any]:

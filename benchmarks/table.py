@@ -103,9 +103,27 @@ def quality(found: dict[str, Any]) -> str:
             runs = [found[key] for key in sorted(found) if key.rsplit("-", 1)[0] == prefix]
             if runs:
                 rows.append(line(runs))
-    floor = next(iter(found.values()))["figures"]
+    floor = next(row for key, row in found.items() if not key.startswith("gallery-"))["figures"]
     rows.append("| real against real (floor) | | " + " | ".join(f"{floor[m]['floor']:.2f}" for m in MEASURES) + " | |")
+    rows += [
+        "",
+        "Our samples hold every class equally often, the peers' are unconditional, as their users get them.",
+        "",
+    ]
+    rows += [pair(found, family, peer) for family, peer in NAMES.items()]
     return "\n".join(rows) + "\n"
+
+
+def pair(found: dict[str, Any], family: str, peer: str) -> str:
+    """One sentence: whether ours is better than the peer in FD and in F1, on the mean over seeds."""
+    mine, other = ([r for key, r in found.items() if key.rsplit("-", 1)[0] == p] for p in (f"danqing-{family}", peer))
+    if not mine or not other:
+        return f"- {family}: not measured yet."
+    means = [
+        [statistics.mean(r["figures"][m]["value"] for r in runs) for m in ("frechet", "f1")] for runs in (mine, other)
+    ]
+    better = means[0][0] < means[1][0] and means[0][1] > means[1][1]
+    return f"- {family} against {other[0]['meta']['peer']}: {'better in both' if better else '**not better in both**'}."
 
 
 def line(runs: list[dict[str, Any]]) -> str:

@@ -77,5 +77,5 @@ def test_two_processes_equal_one(name: str, data: Path, by_two: Path, tmp_path: 
     assert one.keys() == two.keys() and state["trainer"]["step"] == STEPS
     for key, value in one.items():
         torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
-    moved = [key for key in one if key.startswith("optimizer/") and one[key].abs().max() > 1e-3]
-    assert len(moved) > 5, "the comparison is empty where nothing was learned"
+    moved = sorted((float(one[key].abs().max()) for key in one if key.startswith("optimizer/")), reverse=True)
+    assert moved[5] > 1e-5, f"the comparison is empty where nothing was learned: {moved[:8]}"

@@ -30,6 +30,8 @@ from danqing.presets import all_presets
 from danqing.train import Budget, Trainer, TrainSettings, processes
 from danqing.types import Batch, Card, Family, Progress
 
+ROUNDING = 1e-9
+"""forgiven where a share of the budget is compared with a mark"""
 SHEET = 40
 """pictures on a sample sheet"""
 
@@ -199,7 +201,7 @@ class Run:
     def finished(self, ended: str) -> Trained:
         if self.best.weights is not None:
             last = self.score()
-            if self.best.score < last:
+            if self.best.score <= last and self.best.step != self.trainer.step:
                 self.trainer.average.module.load_state_dict(self.best.weights)
                 if self.rank == 0:
                     self.save_model(
@@ -303,4 +305,4 @@ def describe(pictures: PictureSet) -> str:
 
 def next_mark(done: float, every: float) -> float:
     """The next multiple of `every` above `done`; 2 (never) for every = 0."""
-    return (int(done / every + 1e-9) + 1) * every if every else 2.0
+    return (int(done / every + ROUNDING) + 1) * every - ROUNDING if every else 2.0

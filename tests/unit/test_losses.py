@@ -159,7 +159,7 @@ class Known(nn.Module):
 def test_flow_loss_is_zero_for_a_perfect_denoiser_and_weighs_by_the_noise() -> None:
     x = pictures()
     assert flow_loss(Known(lambda z, t, labels: x), Batch(x, None), now()) == 0
-    t = torch.sigmoid(now().chance.normal(8) * 0.8 - 0.8)
+    t = torch.sigmoid(now().chance.normal(8) * 1.2 - 0.4)
     wanted = (0.1**2 / (1 - t).clamp(min=LEAST_SIGMA) ** 2).mean()
     found = flow_loss(Known(lambda z, t, labels: x + 0.1), Batch(x, None), now())
     torch.testing.assert_close(found, wanted)
@@ -168,7 +168,7 @@ def test_flow_loss_is_zero_for_a_perfect_denoiser_and_weighs_by_the_noise() -> N
 def test_flow_loss_is_the_error_of_the_velocity() -> None:
     """|x_hat - x|² / (1 - t)² = |(x_hat - z) / (1 - t) - (x - e)|²."""
     x, chance = pictures(), now().chance
-    t = torch.sigmoid(chance.normal(8) * 0.8 - 0.8)[:, None, None, None]
+    t = torch.sigmoid(chance.normal(8) * 1.2 - 0.4)[:, None, None, None]
     e = chance.normal_like(x)
     z = t * x + (1 - t) * e
     wanted = ((z / 3 - z) / (1 - t) - (x - e)).square().mean()

@@ -76,6 +76,7 @@ def test_two_processes_equal_one(name: str, data: Path, by_two: Path, tmp_path: 
     (one, _), (two, state) = checkpoint.load_training(tmp_path), checkpoint.load_training(by_two / name)
     assert one.keys() == two.keys() and state["trainer"]["step"] == STEPS
     for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=1e-4, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
+        near = min(1e-6, max(1e-7, 1e-3 * float(value.abs().max())))  # small tensors are held to their own size
+        torch.testing.assert_close(two[key], value, rtol=1e-4, atol=near, msg=lambda text, key=key: f"{key}: {text}")
     moved = sorted((float(one[key].abs().max()) for key in one if key.startswith("optimizer/")), reverse=True)
     assert moved[5] > 1e-5, f"the comparison is empty where nothing was learned: {moved[:8]}"

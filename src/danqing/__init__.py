@@ -1,6 +1,7 @@
 """Danqing (丹青): an AI painting studio for the machine you have.
 
 import danqing
+pictures = danqing.paint("an orange cat with a red hat", n=4).result().pictures
 trained = danqing.train("diffusion", "fashion-mnist", minutes=2).result()
 pictures = danqing.sample(trained.model, n=4, seed=7, label="dress").result()
 """
@@ -11,7 +12,25 @@ from typing import Any
 
 from danqing.version import __version__
 
-__all__ = ["__version__", "edit", "evaluate", "interpolate", "load", "reconstruct", "sample", "train"]
+__all__ = [
+    "__version__",
+    "blend",
+    "describe",
+    "edit",
+    "evaluate",
+    "info",
+    "interpolate",
+    "load",
+    "load_painter",
+    "paint",
+    "reconstruct",
+    "replay",
+    "sample",
+    "sources",
+    "train",
+    "train_painter",
+    "vary",
+]
 
 
 class _Door(ModuleType):

@@ -37,6 +37,10 @@ class Recipe:
     """of Danqing"""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """anything else that is needed to replay it; JSON-safe"""
+    prompt: str | None = None
+    """the words it was painted from; None for models that take none"""
+    negative: str = ""
+    """words that were to be kept away from"""
 
     def plain(self) -> dict[str, Any]:
         """JSON-safe dict."""
@@ -119,6 +123,8 @@ class Batch:
     """(B, C, H, W) float in [-1, 1]"""
     labels: Tensor | None
     """(B,) int64, or None where the data has none"""
+    given: Mapping[str, Tensor] = field(default_factory=dict)
+    """what else belongs to each row, by name: embeddings, words, style"""
 
 
 @dataclass(frozen=True)

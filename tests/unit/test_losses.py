@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from danqing.api.painting import slerp
 from danqing.families.diffusion.family import Guided
-from danqing.families.diffusion.losses import JUMPS, LEAST_SIGMA, flow_loss, jump, noise_loss, shortcut_loss
+from danqing.families.diffusion.losses import flow_loss, jump, noise_loss, shortcut_loss
 from danqing.families.diffusion.model import Denoiser, DiffusionConfig
 from danqing.families.gan.losses import LOSSES, PENALTIES
 from danqing.families.vae.losses import bound_loss, divergence, prior_loss, surprise
 from danqing.families.vae.model import Autoencoder, VaeConfig
 from danqing.nn.chance import Chance
+from danqing.nn.flow import JUMPS, LEAST_SIGMA
 from danqing.samplers.schedules import Flow, times
 from danqing.types import Batch, Now, PaintRequest
 

@@ -2,8 +2,39 @@
 
 from danqing.api.act import Act
 from danqing.api.judging import evaluate
+from danqing.api.likeness import Guess, Kin, describe, sources
 from danqing.api.models import Model, load
 from danqing.api.painting import edit, interpolate, reconstruct, sample
+from danqing.api.recipes import Replayed, info, replay
+from danqing.api.schooling import Schooled, train_painter
+from danqing.api.studios import Studio, load_painter
+from danqing.api.texttopicture import Painted, blend, paint, vary
 from danqing.api.training import Trained, train
 
-__all__ = ["Act", "Model", "Trained", "edit", "evaluate", "interpolate", "load", "reconstruct", "sample", "train"]
+__all__ = [
+    "Act",
+    "Guess",
+    "Kin",
+    "Model",
+    "Painted",
+    "Replayed",
+    "Schooled",
+    "Studio",
+    "Trained",
+    "blend",
+    "describe",
+    "edit",
+    "evaluate",
+    "info",
+    "interpolate",
+    "load",
+    "load_painter",
+    "paint",
+    "reconstruct",
+    "replay",
+    "sample",
+    "sources",
+    "train",
+    "train_painter",
+    "vary",
+]

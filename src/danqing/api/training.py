@@ -111,7 +111,8 @@ class Run:
         self.family: Family = registry.get("family", all_presets()[plan.preset].family)
         self.config = settings.read(self.family.Config, plan.model, f"the preset {plan.preset}")
         self.settings = settings.read(TrainSettings, plan.train, f"the preset {plan.preset}")
-        self.plan = replace(plan, precision=plan.precision or common_precision(self.settings.precision, device, world))
+        agreed = plan.precision or processes.common_precision(self.settings.precision, device, world)
+        self.plan = replace(plan, precision=agreed)
         self.train_set, self.held, self.folder, self.rank = train_set, held, folder, rank
         torch.manual_seed(derive("weights", plan.seed))
         model = self.family.build(self.config).to(device).to(memory_format=torch.channels_last)
@@ -288,12 +289,6 @@ def augment_settings(s: TrainSettings) -> Augment:
         contrast=s.colour,
         saturation=s.colour,
     )
-
-
-def common_precision(wish: str, device: str, world: int) -> str:
-    """The precision that the first process finds fast, for all of them."""
-    mine = precision.choose(wish, device)
-    return "bf16" if processes.agree(float(mine == "bf16"), world, device) else "fp32"
 
 
 def describe(pictures: PictureSet) -> str:

@@ -14,6 +14,8 @@ from danqing.cli.models import list_models, show_model
 from danqing.cli.painting import interpolate, sample
 from danqing.cli.presets import list_presets, show_preset
 from danqing.cli.replaying import info, replay
+from danqing.cli.schooling import train_painter
+from danqing.cli.texttopicture import blend, describe, paint, vary
 from danqing.cli.training import train
 from danqing.version import __version__
 
@@ -37,14 +39,19 @@ data = group("data", "Data sets: build and look at them.")
 models = group("models", "Trained models.")
 presets = group("presets", "Presets: named models with the training that suits them.")
 
+command(app, "paint", 'danqing paint "an orange cat with a red hat" --style noto -n 4 --seed 7')(paint)
+command(app, "vary", "danqing vary drawing.png --strength 0.5 --text blue")(vary)
+command(app, "blend", "danqing blend owl.png teapot.png --weights 2,1")(blend)
+command(app, "describe", "danqing describe drawing.png --lang zh")(describe)
 command(app, "train", "danqing train diffusion fashion-mnist --minutes 2")(train)
+command(app, "train-painter", "danqing train-painter --recipe cpu --out runs/painter")(train_painter)
 command(app, "sample", "danqing sample runs/flow-28-fashion-mnist -n 16 --seed 7 --label dress")(sample)
 command(app, "interpolate", "danqing interpolate runs/flow-28-fashion-mnist 0 1 2 --gif")(interpolate)
 command(app, "reconstruct", "danqing reconstruct runs/conv-28-fashion-mnist bag.png shirt.jpg")(reconstruct)
 command(app, "edit", "danqing edit runs/conv-28-fashion-mnist shirt.png --add dress --subtract shirt")(edit)
 command(app, "evaluate", "danqing evaluate runs/flow-28-fashion-mnist fashion-mnist -n 2000")(evaluate)
 command(app, "info", "danqing info pictures/flow-28-fashion-mnist/sample-7.png")(info)
-command(app, "replay", "danqing replay picture.png --model runs/flow-28-fashion-mnist")(replay)
+command(app, "replay", "danqing replay pictures/painter/cat-7.png")(replay)
 command(app, "doctor")(doctor)
 command(data, "build", "danqing data build fashion-mnist")(build_data)
 command(data, "show", "danqing data show my-photos --sheet photos.png")(show_data)

@@ -7,31 +7,55 @@ import typer
 
 from danqing.cli.options import Data
 from danqing.cli.words import Talk
-from danqing.errors import unknown
+from danqing.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from danqing.data import PictureSet
 
-BUILDABLE = ("fashion-mnist",)
+BUILDABLE = ("clipart", "fashion-mnist")
+PERMISSIVE = "permissive"
 ON_SHEET = 100
 
 
 def build_data(
     talk: Talk,
-    name: Annotated[str, typer.Argument(help="fashion-mnist", autocompletion=lambda: BUILDABLE)],
+    name: Annotated[str, typer.Argument(help=" or ".join(BUILDABLE), autocompletion=lambda: BUILDABLE)],
     source: Annotated[
-        Path | None, typer.Option("--from", help="Folder with the four IDX files; Debian's package if left out.")
+        Path | None,
+        typer.Option("--from", help="fashion-mnist: folder with the four IDX files; Debian's package if left out."),
     ] = None,
+    licences: Annotated[
+        str, typer.Option(help="clipart: permissive, or all, which adds sets under CC-BY-SA.")
+    ] = PERMISSIVE,
 ) -> dict[str, Any]:
-    """Make a full data set. Until then the part of it that comes with Danqing is used."""
-    from danqing.data import build
-
+    """Make a full data set. Until then the part of it that comes with Danqing is used, if there is one."""
     if name not in BUILDABLE:
         raise unknown("data set to build", name, BUILDABLE)
-    with talk.drawing() as draw:
-        path = build(source, draw)
+    if name == "clipart" and source is not None:
+        raise UsageError("clipart is built from packages of npm and Debian; leave --from out.")
+    if name == "fashion-mnist" and licences != PERMISSIVE:
+        raise UsageError("Fashion-MNIST has one licence, MIT; leave --licences out.")
+    path = build_clipart(talk, licences) if name == "clipart" else build_fashion_mnist(talk, source)
     talk.say(f"{name} is in {path}.")
     return {"name": name, "file": path}
+
+
+def build_fashion_mnist(talk: Talk, source: Path | None) -> Path:
+    from danqing.data import build
+
+    with talk.drawing() as draw:
+        return build(source, draw)
+
+
+def build_clipart(talk: Talk, licences: str) -> Path:
+    from danqing.data.clipart import clipart_folder
+    from danqing.data.clipart.building import build
+    from danqing.data.fashion_mnist import danqing_home
+
+    with talk.drawing() as draw:
+        for progress in build(danqing_home(), licences):
+            draw(progress)
+    return clipart_folder()
 
 
 def show_data(

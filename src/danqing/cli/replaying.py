@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from danqing.cli.files import place, write_pictures
-from danqing.cli.options import Device, model_folder, opened
-from danqing.cli.options import complete_models as of_models
+from danqing.cli.files import made, write_pictures
+from danqing.cli.options import PICTURES, Device, complete_models, complete_paths, model_folder, opened
 from danqing.cli.words import Talk
-from danqing.errors import BadInputError, UsageError
+from danqing.errors import UsageError
 
 if TYPE_CHECKING:
-    from danqing.api import Model
     from danqing.types import Recipe
 
 File = Annotated[Path, typer.Argument(metavar="PICTURE", help="A PNG that Danqing made.")]
@@ -20,57 +18,61 @@ File = Annotated[Path, typer.Argument(metavar="PICTURE", help="A PNG that Danqin
 
 def info(talk: Talk, picture: File) -> dict[str, Any]:
     """Show how a picture was made."""
-    recipe = recipe_of(picture)
-    talk.facts({name: value for name, value in recipe.plain().items() if name != "seed"} | {"seed": str(recipe.seed)})
+    from danqing.images.writing import recipe_inside
+
+    recipe = recipe_inside(picture)
+    facts = recipe.plain() | {"seed": str(recipe.seed)}
+    extra = dict(facts.pop("extra"))
+    words = extra.pop("reading", {}).get("words", ())
+    talk.facts(facts | extra | ({"understood": [understood(word) for word in words]} if words else {}))
     return recipe.plain()
+
+
+def understood(word: dict[str, Any]) -> str:
+    """A word of the truth light.
+
+    >>> understood({"text": "kitty", "how": "near", "near": "cat"}), understood({"text": "qux", "how": "ignored"})
+    ('kitty→cat', 'qux (ignored)')
+    """
+    notes = {"near": f"→{word.get('near')}", "ignored": " (ignored)"}
+    return f"{word['text']}{notes.get(word['how'], '')}"
 
 
 def replay(
     talk: Talk,
     picture: File,
-    model: Annotated[str, typer.Option(help="The model that made it.", autocompletion=of_models)],
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model that made it; for prompts Danqing's own if left out.",
+                     autocompletion=complete_models),
+    ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PICTURE", help="A picture it was made from; may be given several times.",
+                     autocompletion=complete_paths),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the picture; pictures/MODEL if left out.")] = None,
     device: Device = None,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Paint a picture again from its recipe. The same model on the same machine gives the same pixels."""
+    from danqing.images.writing import recipe_inside
+
+    recipe = recipe_inside(picture)
+    named = model_of(recipe, model, device)
     from danqing import api
-    from danqing.images import read
 
-    recipe, painter = recipe_of(picture), opened(model, device)
-    check(recipe, painter)
-    act = api.sample(painter, 1, recipe.seed, **wishes(recipe, painter))
-    again = talk.follow(act)
-    same = bool((again[0].pixels == read(picture)).all())
-    folder, _ = place(out, model_folder(model))
-    path = write_pictures(again, folder, [f"{picture.stem}-again"])[0]
-    talk.say(f"{path}: {'the same pixels' if same else 'not the same pixels; another machine or version made it'}.")
-    return {"file": path, "same": same, "recipe": again[0].recipe.plain()}
+    again = talk.follow(api.replay(picture, named, image or []))
+    folder = made(PICTURES / recipe.model if out is None else out)
+    path = write_pictures([again.picture], folder, [f"{picture.stem}-again"])[0]
+    told = "the same pixels" if again.same else "not the same pixels; another machine or version made it"
+    talk.say(f"{path}: {told}.")
+    return {"file": path, "same": again.same, "recipe": again.picture.recipe.plain()}
 
 
-def recipe_of(picture: Path) -> "Recipe":
-    from danqing.errors import NotFoundError
-    from danqing.images import read_recipe
-
-    if not picture.is_file():
-        raise NotFoundError(f"There is no picture {picture}; check the path.")
-    recipe = read_recipe(picture)
-    if recipe is None:
-        raise BadInputError(f"{picture} holds no recipe of Danqing; give a PNG that Danqing made.")
-    return recipe
-
-
-def wishes(recipe: "Recipe", model: "Model") -> dict[str, Any]:
-    """What the recipe says of the things this kind of model heeds."""
-    heeded = model.family.takes(model.config)
-    return {name: getattr(recipe, name) for name in ("label", "sampler", "steps", "guidance") if name in heeded}
-
-
-def check(recipe: "Recipe", model: "Model") -> None:
-    """Only a sample can be replayed from seed and settings, and only with the weights that made it."""
-    if recipe.extra:
-        raise UsageError(f"This picture is no sample but was made with {dict(recipe.extra)}; run that command again.")
-    if recipe.model_hash != model.hash:
-        raise UsageError(
-            f"The picture was made by '{recipe.model}' with the weights {recipe.model_hash}, "
-            f"'{model.card.name}' has {model.hash}; name the model that made it."
-        )
+def model_of(recipe: "Recipe", model: str | None, device: str | None) -> Any:
+    """A painter's folder, or another model on the device that was asked for."""
+    if recipe.prompt is None:
+        return None if model is None else opened(model, device)
+    if device not in (None, "cpu"):
+        raise UsageError(f"Prompts are painted on the CPU, not on '{device}'; leave --device out.")
+    return None if model is None else model_folder(model)

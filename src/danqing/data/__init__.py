@@ -2,6 +2,7 @@
 
 from danqing.data.augmenting import Augment, augment
 from danqing.data.batches import Batches
+from danqing.data.clipart.source import read_clipart
 from danqing.data.fashion_mnist import build, make_subset
 from danqing.data.labels import FASHION_LABELS, FASHION_LABELS_ZH, label_index
 from danqing.data.pictures import Origin, PictureSet, picture_set
@@ -24,5 +25,6 @@ __all__ = [
     "load_split",
     "make_subset",
     "picture_set",
+    "read_clipart",
     "split",
 ]

@@ -5,6 +5,7 @@ They are fixed: in evaluation mode, no weight wants a gradient. A gradient with 
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from danqing.errors import BadWeightsError
 from danqing.evaluate.judge import FashionJudge
 from danqing.nn.efficientnet import EfficientNetLite0
+from danqing.nn.vgg import VGG19, expand
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -51,11 +53,11 @@ def broken(name: str, why: str) -> BadWeightsError:
     return BadWeightsError(f"The shipped network '{name}' is broken: {why}; install danqing again.")
 
 
-def fill(model: M, name: str) -> M:
-    """Give a fresh network its shipped weights and fix it."""
+def fill(model: M, name: str, unpack: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict) -> M:
+    """Give a fresh network its shipped weights and fix it; `unpack` turns what is stored into the net's state."""
     try:
-        model.load_state_dict(read_weights(name))
-    except RuntimeError:
+        model.load_state_dict(unpack(read_weights(name)))
+    except (RuntimeError, KeyError):
         raise broken(name, "its weights have other names or shapes") from None
     return model.eval().requires_grad_(False)
 
@@ -70,3 +72,9 @@ def efficientnet_lite0() -> EfficientNetLite0:
 @torch.no_grad()
 def fashion_judge() -> FashionJudge:
     return fill(FashionJudge(), "fashion-judge")
+
+
+@cache
+@torch.no_grad()
+def vgg19() -> VGG19:
+    return fill(VGG19(), "vgg19", expand)

@@ -7,6 +7,7 @@ from danqing.images.films import write_gif, write_mp4
 from danqing.images.reading import BadPictureError, Limits, measure, read, read_rgba
 from danqing.images.resizing import fit_square
 from danqing.images.sheets import sheet
+from danqing.images.tracing import to_svg
 from danqing.images.writing import (
     atomic_path,
     encode_png,
@@ -30,6 +31,7 @@ __all__ = [
     "read_recipe",
     "read_rgba",
     "sheet",
+    "to_svg",
     "write_atomic",
     "write_gif",
     "write_mp4",

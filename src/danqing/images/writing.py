@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from danqing import settings
-from danqing.errors import BadInputError, DiskError, UsageError
+from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError
 from danqing.images.reading import Limits
 from danqing.types import Picture, Recipe
 
@@ -98,7 +98,11 @@ def recipe_json(picture: Picture) -> str:
 
 
 def infotext(recipe: Recipe) -> str:
-    """The text that AUTOMATIC1111 writes and other tools read: what was asked for, then one line of settings."""
+    """The text that AUTOMATIC1111 writes and other tools read: what was asked for, then one line of settings.
+
+    Settings that only some pictures have keep the names they have there (Denoising strength, Tiling).
+    """
+    extra = recipe.extra
     values = {
         "Steps": recipe.steps,
         "Sampler": recipe.sampler or recipe.family,
@@ -107,10 +111,15 @@ def infotext(recipe: Recipe) -> str:
         "Size": f"{recipe.size[0]}x{recipe.size[1]}",
         "Model hash": recipe.model_hash,
         "Model": recipe.model,
+        "Denoising strength": extra.get("strength", ""),
+        "Tiling": extra.get("tile") or "",
+        "Style": extra.get("drawn_as", ""),
         "Version": f"Danqing {recipe.version}".strip(),
     }
     line = ", ".join(f"{key}: {_quoted(value)}" for key, value in values.items() if value != "")
-    return f"{recipe.label or recipe.family}\n{line}"
+    asked = recipe.prompt if recipe.prompt is not None else recipe.label or recipe.family
+    negative = f"Negative prompt: {recipe.negative}\n" if recipe.negative else ""
+    return f"{asked}\n{negative}{line}"
 
 
 def _quoted(value: Any) -> str:
@@ -134,6 +143,16 @@ def read_recipe(path: Path | BinaryIO) -> Recipe | None:
         return settings.read(Recipe, {key: value for key, value in values.items() if key in known})
     except (ValueError, AttributeError, UsageError) as error:
         raise BadInputError(f"The recipe inside {path} is broken ({error}); the picture itself may be fine.") from None
+
+
+def recipe_inside(path: Path) -> Recipe:
+    """The recipe inside a PNG file; NotFoundError without the file, BadInputError where it holds none."""
+    if not path.is_file():
+        raise NotFoundError(f"There is no picture {path}; check the path.")
+    recipe = read_recipe(path)
+    if recipe is None:
+        raise BadInputError(f"{path} holds no recipe of Danqing; give a PNG that Danqing made.")
+    return recipe
 
 
 def _note(path: Path | BinaryIO) -> str | None:

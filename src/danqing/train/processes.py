@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from danqing.nn import precision
+
 
 def join() -> tuple[int, int]:
     """(rank, number of processes); joins the group that torchrun announces in the environment."""
@@ -52,3 +54,9 @@ def agree(value: float, world: int, device: torch.device | str = "cpu") -> float
 def wait(world: int, device: torch.device | str = "cpu") -> None:
     """Until every process is here."""
     agree(0.0, world, device)
+
+
+def common_precision(wish: str, device: str, world: int) -> str:
+    """The precision that the first process finds fast, for all of them."""
+    mine = precision.choose(wish, device)
+    return "bf16" if agree(float(mine == "bf16"), world, device) else "fp32"

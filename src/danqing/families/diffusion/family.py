@@ -8,8 +8,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from danqing.errors import UsageError
-from danqing.families.diffusion.losses import JUMPS, flow_loss, noise_loss, shortcut_loss
+from danqing.families.diffusion.losses import flow_loss, noise_loss, shortcut_loss
 from danqing.families.diffusion.model import Denoiser, DiffusionConfig
+from danqing.nn import flow
 from danqing.nn.chance import noise
 from danqing.registry import get, register
 from danqing.samplers.schedules import times
@@ -86,8 +87,8 @@ def check_jumps(config: DiffusionConfig, steps: int) -> None:
     """UsageError where the network has not learned to jump, or not so far."""
     if not config.few_step:
         raise UsageError("This model was trained without a few-step stage; use another --sampler, such as dpm++2m.")
-    if steps not in JUMPS:
-        known = ", ".join(map(str, JUMPS))
+    if steps not in flow.JUMPS:
+        known = ", ".join(map(str, flow.JUMPS))
         raise UsageError(f"The few-step sampler cannot take {steps} steps; choose one of {known}.")
 
 

@@ -5,12 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from danqing.families.diffusion.model import Denoiser
+from danqing.nn import flow
 from danqing.types import Batch, Now
-
-LEAST_SIGMA = 0.05
-"""the weight 1 / sigma² of the velocity loss is held below 1 / LEAST_SIGMA²"""
-JUMPS = (1, 2, 3, 4, 6, 8)
-"""into how many equal jumps the few-step stage learns to cut the way"""
 
 
 def noisy(denoiser: Denoiser, x: Tensor, e: Tensor, t: Tensor) -> Tensor:
@@ -38,8 +34,7 @@ def flow_loss(denoiser: Denoiser, batch: Batch, now: Now) -> Tensor:
     t = torch.sigmoid(now.chance.normal(rows) * 1.2 - 0.4)
     z = noisy(denoiser, x, now.chance.normal_like(x), t)
     guess = denoiser(z, t, torch.zeros_like(t), known_labels(batch, now, denoiser))
-    weight = (1 - t).clamp(min=LEAST_SIGMA) ** -2
-    return (weight * ((guess - x) ** 2).mean((1, 2, 3))).mean()
+    return flow.velocity_error(guess, x, t).mean()
 
 
 def noise_loss(denoiser: Denoiser, batch: Batch, now: Now) -> Tensor:
@@ -52,8 +47,7 @@ def noise_loss(denoiser: Denoiser, batch: Batch, now: Now) -> Tensor:
 
 def jump(denoiser: Denoiser, z: Tensor, t: Tensor, span: Tensor, told: Tensor, labels: Tensor) -> Tensor:
     """z after one straight step of length `span`, when the network is told `told` (0 for an ordinary step)."""
-    guess = denoiser(z, t, told, labels)
-    return z + (span / (1 - t).clamp(min=LEAST_SIGMA))[:, None, None, None] * (guess - z)
+    return flow.stepped(z, denoiser(z, t, told, labels), t, span)
 
 
 def shortcut_loss(denoiser: Denoiser, batch: Batch, now: Now) -> Tensor:
@@ -64,12 +58,10 @@ def shortcut_loss(denoiser: Denoiser, batch: Batch, now: Now) -> Tensor:
     rest, mine = every_other(batch, 0), every_other(batch, 1)
     x, labels = mine.pictures, known_labels(mine, now, denoiser)
     half = len(x)
-    jumps = torch.tensor(JUMPS, device=x.device)[now.chance.integers(len(JUMPS), half)]
-    span = 1 / jumps
-    t = (now.chance.uniform(half) * jumps).floor() / jumps  # a start from which the jump ends at 1 or before
+    jumps = torch.tensor(flow.JUMPS, device=x.device)[now.chance.integers(len(flow.JUMPS), half)]
+    t, span, told = flow.jump_plan(jumps, now.chance.uniform(half))
     z = noisy(denoiser, x, now.chance.normal_like(x), t)
     with torch.no_grad():
-        told = torch.where(torch.isin(2 * jumps, torch.tensor(JUMPS, device=x.device)), span / 2, 0)
         middle = jump(denoiser, z, t, span / 2, told, labels)
         target = jump(denoiser, middle, t + span / 2, span / 2, told, labels)
     error = ((jump(denoiser, z, t, span, span, labels) - target) ** 2).mean((1, 2, 3)) / span**2

@@ -1,0 +1,139 @@
+"""What is wanted of a painter: words, settings and pictures, the same for all pictures of a call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from danqing.api.materials import Material
+from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.types import Recipe
+from danqing.words.reading import LONGEST_PROMPT, clean
+
+SIZES = (128, 256, 512, 1024)
+ANY = "any"
+"""the style that leaves the choice to the painter"""
+STRENGTH = 0.6
+"""how far a picture to start from is forgotten; a mask is painted anew (1.0)"""
+CLOSENESS = 0.5
+"""how far the content of an image prompt is forgotten"""
+MOST_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Commission:
+    """Checked as far as it can be without a model. `recipe` and `from_recipe` are its way into pictures and back."""
+
+    prompt: str = ""
+    negative: str = ""
+    """what to keep away from"""
+    style: str | None = None
+    """a slug, 'any', or None for the painter's own default"""
+    steps: int | None = None
+    guidance: float = 3.0
+    size: int = SIZES[0]
+    """side in pixels; with a mask or `extend` the picture's own size counts instead"""
+    transparent: bool = False
+    chaos: float = 0.0
+    """0 .. 100"""
+    tile: bool = False
+    image: Material | None = None
+    """to start from"""
+    strength: float | None = None
+    """0 keeps `image`, 1 forgets it"""
+    mask: Material | None = None
+    extend: int = 0
+    """pixels of new picture on each side"""
+    style_ref: Material | None = None
+    pictures: tuple[Material, ...] = ()
+    """whose content is taken up: image prompt, vary, blend"""
+    weights: tuple[float, ...] = ()
+    """of `pictures`; equal where none are given"""
+    revision: float = CLOSENESS
+    """0 keeps the content of `pictures`, 1 forgets it"""
+    act: str = "paint"
+
+    def __post_init__(self) -> None:
+        for name in ("prompt", "negative"):
+            if len(getattr(self, name)) > LONGEST_PROMPT:
+                raise UsageError(f"The {name} has {len(getattr(self, name)):,} characters; write at most 10,000.")
+            object.__setattr__(self, name, clean(getattr(self, name)).strip())
+        for name in ("guidance", "chaos", "revision"):  # 3 and 3.0 are one recipe
+            object.__setattr__(self, name, float(getattr(self, name)))
+        if self.size not in SIZES:
+            raise UsageError(f"A size of {self.size} is not possible; choose {', '.join(map(str, SIZES))}.")
+        if self.steps is not None:
+            check_between("steps", self.steps, 1, MOST_STEPS)
+        check_between("guidance", self.guidance, 0, 15)
+        check_between("chaos", self.chaos, 0, 100)
+        check_between("strength", self.strength if self.strength is not None else STRENGTH, 0, 1)
+        check_between("strength", self.revision, 0, 1)
+        check_between("extend", self.extend, 0, 2048)
+        self.check_pictures()
+
+    def check_pictures(self) -> None:
+        for name, wanted in (("mask", self.mask), ("extend", self.extend)):
+            if wanted and not self.image:
+                raise UsageError(f"--{name} needs a picture to paint into; give one with --image.")
+        if self.strength is not None and not self.image:
+            raise UsageError("--strength needs a picture to start from; give one with --image.")
+        if self.style_ref and self.style:
+            raise UsageError("Both --style and --style-ref are given; choose one of them.")
+        if self.tile and self.image:
+            raise UsageError("A tile cannot be painted into a picture; leave --tile or --image out.")
+        if self.weights and len(self.weights) != len(self.pictures):
+            raise UsageError(f"{len(self.weights)} weights and {len(self.pictures)} pictures came; give one for each.")
+        if self.weights and not (min(self.weights) >= 0 and 0 < sum(self.weights) < float("inf")):
+            raise UsageError(f"The weights {', '.join(f'{w:g}' for w in self.weights)} do not go; give some above 0.")
+
+    @property
+    def inputs(self) -> dict[str, Material | tuple[Material, ...]]:
+        """The pictures it needs, by name."""
+        named = {name: getattr(self, name) for name in INPUTS}
+        return {name: found for name, found in named.items() if found}
+
+    def plain(self) -> dict[str, Any]:
+        """For `Recipe.extra`: what the recipe has no field of its own for; what is absent was not asked for."""
+        values = {name: getattr(self, name) for name in EXTRA} | {"weights": list(self.weights)}
+        values["revision"] = self.revision if self.pictures else None
+        kept = {name: value for name, value in values.items() if value or (value is not None and name in ZERO_COUNTS)}
+        shas = {name: [m.sha for m in one] if isinstance(one, tuple) else one.sha for name, one in self.inputs.items()}
+        return kept | ({"inputs": shas} if shas else {})
+
+
+INPUTS = ("image", "mask", "style_ref", "pictures")
+OWN = ("prompt", "negative", "steps", "guidance")
+"""what a Recipe has fields for"""
+ZERO_COUNTS = ("strength", "revision")
+"""settings of which 0 is not the same as nothing"""
+EXTRA = tuple(f.name for f in fields(Commission) if f.name not in (*INPUTS, *OWN))
+
+
+def check_between(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise UsageError(f"{name} {value:g} is not possible; choose {least:g} to {most:g}.")
+
+
+def from_recipe(recipe: Recipe, brought: Mapping[str, Material]) -> Commission:
+    """The commission behind a picture. `brought`: pictures by their sha.
+
+    NotFoundError where one is missing, BadInputError where the recipe makes no sense.
+    """
+    try:
+        extra = {name: value for name, value in recipe.extra.items() if name in EXTRA}
+        extra["weights"] = tuple(extra.get("weights", ()))
+        inputs = {name: shas for name, shas in recipe.extra.get("inputs", {}).items() if name in INPUTS}
+        pictures = {name: found(name, shas, brought) for name, shas in inputs.items()}
+        own = {name: getattr(recipe, name) for name in OWN} | {"prompt": recipe.prompt or ""}
+        return Commission(**own | extra | pictures)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadInputError(f"The recipe inside the picture is broken ({error}); the picture may be fine.") from None
+
+
+def found(name: str, sha: str | Sequence[str], brought: Mapping[str, Material]) -> Any:
+    """One material, or several."""
+    if not isinstance(sha, str):
+        return tuple(found(name, one, brought) for one in sha)
+    if sha not in brought:
+        what = {"style_ref": "style reference", "pictures": "picture"}.get(name, name)
+        raise NotFoundError(f"The {what} that it was made with ({sha[:12]}) is missing; name that file with --image.")
+    return brought[sha]

@@ -1,0 +1,168 @@
+"""One picture at a time: what a commission means for each of its pictures, in numbers, before anything is painted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from danqing.api.commissions import ANY, STRENGTH, Commission
+from danqing.api.materials import Ground, Material, framed, painted_into, painted_over
+from danqing.api.painting import check_count
+from danqing.api.studios import Studio
+from danqing.errors import UsageError
+from danqing.families.text2image.painter import Manner, Said
+from danqing.families.text2image.shipping import FAMILY
+from danqing.nn.chance import generator
+from danqing.nn.flow import JUMPS
+from danqing.types import Recipe
+from danqing.version import __version__
+from danqing.words.reading import Reading
+
+FEW, MANY = 4, 16
+"""steps where none are given: of a painter that learned to jump, of one that did not"""
+WILDEST = 0.35
+"""noise on the embedding at chaos 100"""
+MOST_WORDS = 100
+"""words of the truth light that go into a recipe"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to paint; pictures of one way are painted together."""
+
+    manner: Manner
+    revision: float | None
+    """how far to revise the embedding that is given; None imagines one from words alone"""
+    noise: float
+    """on the embedding"""
+    strength: float | None
+    """of the canvas; None without one"""
+    masked: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """One picture."""
+
+    seed: int
+    way: Way
+    commission: Commission
+    said: Said
+    unsaid: Said
+    start: Tensor | None
+    """(D,) the embedding to begin with"""
+    ground: Ground | None
+    recipe: Recipe
+
+
+def orders(studio: Studio, commission: Commission, n: int, seed: int) -> list[Order]:
+    """`n` pictures, seeds `seed` and up. All that can be wrong is found here."""
+    check_count(n, seed)
+    way, side = way_of(studio, commission), studio.painter.size
+    reading = studio.read(commission.prompt)
+    ground = ground_of(commission, side)
+    start = start_of(studio, commission, ground)
+    named = style_of(studio, commission)
+    unsaid = studio.said(studio.read(commission.negative), studio.any_style)
+    made = []
+    for one in range(seed, seed + n):
+        style = named if named is not None else freed(studio, commission, one)
+        recipe = recipe_of(studio, commission, way, one, style, ground, reading)
+        made.append(Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, recipe))
+    return made
+
+
+def way_of(studio: Studio, commission: Commission) -> Way:
+    """Words are followed by 1 + guidance / 3 (3 -> 2); chaos takes that back to 1 and puts noise on the embedding."""
+    calm = 1 - commission.chaos / 100
+    steps, jumps = steps_of(studio, commission.steps)
+    manner = Manner(steps, jumps, prior_guidance=1 + commission.guidance / 3 * calm, tile=commission.tile)
+    masked = bool(commission.mask or commission.extend)
+    strength = commission.strength
+    if commission.image and strength is None:
+        strength = 1.0 if masked else STRENGTH
+    return Way(manner, revision_of(commission), WILDEST * (1 - calm), strength, masked)
+
+
+def revision_of(commission: Commission) -> float | None:
+    """Pictures whose content is taken up come first, then the picture that is painted over or into."""
+    if commission.pictures:
+        return commission.revision
+    if commission.image:
+        return STRENGTH if commission.strength is None else commission.strength
+    return None
+
+
+def steps_of(studio: Studio, steps: int | None) -> tuple[int, bool]:
+    """How many, and whether they are learned jumps."""
+    if not studio.shipped.jumps:
+        return steps or MANY, False
+    steps = steps or FEW
+    if steps not in JUMPS and steps <= JUMPS[-1]:
+        raise UsageError(f"{steps} steps were not learned; choose {', '.join(map(str, JUMPS))} or more.")
+    return steps, steps in JUMPS
+
+
+def ground_of(commission: Commission, side: int) -> Ground | None:
+    image = commission.image
+    if image is None:
+        return None
+    if commission.mask or commission.extend:
+        return painted_into(image, commission.mask, commission.extend, side, lift=not commission.transparent)
+    return painted_over(image, side, commission.size)
+
+
+def start_of(studio: Studio, commission: Commission, ground: Ground | None) -> Tensor | None:
+    if commission.pictures:
+        side = studio.painter.size
+        found = [studio.embed(framed(one.rgba, side, lift=True)) for one in commission.pictures]
+        return mixture(found, commission.weights or [1.0] * len(found))
+    return studio.embed(ground.seen) if ground else None
+
+
+def mixture(embeddings: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """The weighted mean, as long as the embeddings are in the mean: a mean of several is shorter, and paints paler."""
+    shares = torch.tensor(weights) / sum(weights)
+    rows = torch.stack(list(embeddings))
+    mean, length = shares @ rows, shares @ rows.norm(dim=1)
+    return mean * (length / mean.norm().clamp(min=1e-6)) if len(rows) > 1 else rows[0]
+
+
+def style_of(studio: Studio, commission: Commission) -> int | None:
+    """The style that was named, or that of the style reference; None where the seed or the painter may choose."""
+    if commission.style_ref:
+        return studio.styles.index(style_of_picture(studio, commission.style_ref))
+    return None if commission.style is None else studio.style_id(commission.style)
+
+
+def style_of_picture(studio: Studio, picture: Material) -> str:
+    """The style of the painter's that a picture is most like: no palette and no stroke of its own is taken."""
+    style = studio.index.style_of(studio.embed(framed(picture.rgba, studio.painter.size, lift=True)))
+    if style not in studio.styles:
+        raise UsageError(f"{picture.name} is most like '{style}', which the painter does not paint; choose a --style.")
+    return style
+
+
+def freed(studio: Studio, commission: Commission, seed: int) -> int:
+    """No style was named: the painter's own default, or under chaos, ever more often, one by the seed."""
+    chance = generator("picture", seed, "style")
+    wild, place = torch.rand(2, generator=chance).tolist()
+    if wild < commission.chaos / 100:
+        return int(place * len(studio.styles)) if studio.styles else studio.any_style
+    default = studio.shipped.default_style
+    return studio.style_id(default) if default and not commission.inputs else studio.any_style
+
+
+def recipe_of(
+    studio: Studio, commission: Commission, way: Way, seed: int, style: int, ground: Ground | None, reading: Reading
+) -> Recipe:
+    extra: dict[str, Any] = commission.plain()
+    extra["drawn_as"] = [*studio.styles, ANY][style]
+    light = reading.plain()
+    extra["reading"] = light | {"words": light["words"][:MOST_WORDS]}
+    size = ground.size if ground else (commission.size, commission.size)
+    sampler = "few-step" if way.manner.jumps else "euler"
+    return Recipe(studio.name, studio.hash, FAMILY, seed, size, None, sampler, way.manner.steps, commission.guidance,
+                  __version__, extra, commission.prompt, commission.negative)  # fmt: skip

@@ -1,0 +1,87 @@
+"""The way back: from a picture's recipe to the picture."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from danqing.api.act import Act, act
+from danqing.api.commissions import from_recipe
+from danqing.api.materials import Source, material
+from danqing.api.models import Model, load
+from danqing.api.orders import orders
+from danqing.api.painting import sample
+from danqing.api.studios import Studio, load_painter
+from danqing.api.texttopicture import fulfilled
+from danqing.errors import UsageError
+from danqing.families.text2image.shipping import FAMILY
+from danqing.images.reading import read_rgba
+from danqing.images.writing import pixels_sha256, recipe_inside
+from danqing.types import Picture, Progress, Recipe
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A picture painted again."""
+
+    picture: Picture
+    same: bool
+    """whether its pixels are those of the file"""
+
+
+def info(picture: str | Path) -> Recipe:
+    """How a picture was made. NotFoundError without a file, BadInputError where it holds no recipe."""
+    return recipe_inside(Path(picture))
+
+
+@act
+def replay(
+    picture: str | Path, model: str | Path | Model | Studio | None = None, images: Sequence[Source] = ()
+) -> Generator[Progress, None, Replayed]:
+    """Paint a picture again from the recipe inside it: the same bytes, with the same weights on the same machine.
+
+    `model`: what made it; None is the painter that comes with Danqing. `images`: the pictures it was made from, in
+    any order. Raises UsageError for other weights, NotFoundError where a picture is missing.
+    """
+    recipe = info(picture)
+    again = yield from (painted_again if recipe.family == FAMILY else sampled_again)(recipe, model, images)
+    same = pixels_sha256(shown(again)) == pixels_sha256(read_rgba(Path(picture)))
+    return Replayed(again, same)
+
+
+def painted_again(recipe: Recipe, model: Any, images: Sequence[Source]) -> Generator[Progress, None, Picture]:
+    studio = load_painter(model)
+    check_weights(recipe, studio.name, studio.hash)
+    brought = {one.sha: one for one in map(material, images)}
+    wanted = orders(studio, from_recipe(recipe, brought), 1, recipe.seed)
+    made: dict[int, Picture] = {}
+    yield from fulfilled(studio, wanted, made.__setitem__, "replay")
+    return made[0]
+
+
+def sampled_again(recipe: Recipe, model: Any, images: Sequence[Source]) -> Generator[Progress, None, Picture]:
+    """Only a sample can be replayed from seed and settings."""
+    if model is None:
+        raise UsageError(f"The picture was made by '{recipe.model}' ({recipe.family}); name that model with --model.")
+    opened = model if isinstance(model, Model) else load(model)
+    if recipe.extra:
+        raise UsageError(f"This picture is no sample but was made with {dict(recipe.extra)}; run that command again.")
+    check_weights(recipe, opened.card.name, opened.hash)
+    heeded = opened.family.takes(opened.config)
+    wishes = {name: getattr(recipe, name) for name in ("label", "sampler", "steps", "guidance") if name in heeded}
+    again: Act[list[Picture]] = sample(opened, 1, recipe.seed, **wishes)
+    yield from again
+    return again.result()[0]
+
+
+def check_weights(recipe: Recipe, name: str, sha: str) -> None:
+    if recipe.model_hash != sha:
+        raise UsageError(
+            f"The picture was made by '{recipe.model}' with the weights {recipe.model_hash}, "
+            f"'{name}' has {sha}; name the model that made it."
+        )
+
+
+def shown(picture: Picture) -> Any:
+    """(H, W, 4), as the file is read."""
+    return material(picture).rgba

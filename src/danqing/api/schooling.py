@@ -1,0 +1,296 @@
+"""Make a painter from the clip-art set: pool, prior, decoder, and the folder that paints.
+
+    OUT/pool/      composed pictures, embeddings, captions as numbers
+    OUT/prior/     the prior's training state and averaged weights
+    OUT/decoder/   the decoder's
+    OUT/painter/   what is shipped: weights, card, vocabulary, index of the training pictures
+
+Each part goes on where it stopped; Ctrl+C keeps everything.
+"""
+
+import json
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from danqing import checkpoint, settings
+from danqing.api.act import act
+from danqing.api.logs import Log
+from danqing.api.models import parameters, software
+from danqing.data.clipart.reading import open_clipart
+from danqing.errors import NotFoundError, UsageError, unknown
+from danqing.evaluate.shipped import efficientnet_lite0
+from danqing.families.text2image import losses, pool
+from danqing.families.text2image.decoder import Decoder, DecoderConfig
+from danqing.families.text2image.index import write_index
+from danqing.families.text2image.lessons import Lessons, lessons
+from danqing.families.text2image.painter import Painter
+from danqing.families.text2image.prior import Prior, PriorConfig
+from danqing.families.text2image.recipes import PartSettings, School, school
+from danqing.families.text2image.shipping import painter_config, write_painter
+from danqing.nn import precision
+from danqing.nn.chance import derive
+from danqing.train import Budget, Trainer, TrainSettings, processes
+from danqing.types import Card, Phase, Progress
+
+SAVE_EVERY = 60.0
+"""seconds between two savings of a part's training state"""
+
+
+@dataclass(frozen=True)
+class Schooled:
+    """What a schooling leaves behind."""
+
+    folder: Path
+    message: str
+
+
+@dataclass(frozen=True)
+class How:
+    """What all parts of one schooling share."""
+
+    seed: int = 0
+    device: str = "cpu"
+    rank: int = 0
+    world: int = 1
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    """empty for the recipe's minutes"""
+    clock: Callable[[], float] = time.perf_counter
+
+    def batches(self, made: pool.Pool, size: int | None) -> Callable[[int], pool.Batches]:
+        """Batch size -> batches of the pool; `size` None gives captions."""
+        return lambda batch: pool.Batches(made, batch, self.seed, size, self.rank, self.world, self.device)
+
+
+class PartRun:
+    """The training of one part of the painter."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        model: Any,
+        phases: list[Phase],
+        batches: Callable[[int], pool.Batches],
+        part: PartSettings,
+        how: How,
+    ) -> None:
+        self.folder, self.name, self.rank = folder, name, how.rank
+        train = settings.read(TrainSettings, part.train, f"the recipe of the {name}")
+        model = model.to(how.device).to(memory_format=torch.channels_last)
+        self.trainer = Trainer(
+            model,
+            model,
+            phases,
+            batches(train.batch).at,
+            train,
+            Budget(**(how.budget or {"minutes": part.minutes})),
+            seed=how.seed,
+            precision=processes.common_precision(train.precision, how.device, how.world),
+            device=how.device,
+            rank=how.rank,
+            world=how.world,
+            clock=how.clock,
+        )
+        self.kept = {"part": name, "config": settings.plain(model.config), "train": settings.plain(train)}
+
+    def from_where_it_stopped(self) -> Generator[Progress, None, None]:
+        self.resume()
+        yield from self.go()
+
+    def resume(self) -> None:
+        """Take up the kept state, if there is one of the same settings."""
+        try:
+            tensors, state = checkpoint.load_training(self.folder)
+        except NotFoundError:
+            return
+        for key, value in self.kept.items():
+            if json.dumps(state[key], sort_keys=True) != json.dumps(value, sort_keys=True):
+                raise UsageError(
+                    f"The unfinished {self.name} in '{self.folder}' was begun with another {key}; "
+                    "go on with that recipe or choose another --out."
+                )
+        self.trainer.restore(tensors, state["trainer"])
+
+    def go(self) -> Generator[Progress, None, None]:
+        log = Log(self.folder, self.trainer.step, False) if self.rank == 0 else None
+        saved = time.monotonic()
+        try:
+            for progress in self.trainer.run():
+                if log:
+                    log.write(progress, self.trainer.seconds)
+                if log and time.monotonic() - saved > SAVE_EVERY:
+                    self.save()
+                    saved = time.monotonic()
+                yield progress
+        finally:
+            if log:
+                log.close()
+                if self.trainer.whole:
+                    self.save()
+
+    def save(self) -> None:
+        state = {**self.kept, "fraction": self.trainer.fraction, "trainer": self.trainer.numbers()}
+        checkpoint.save_training(self.folder, self.trainer.tensors(), state)
+
+
+def averaged(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The averaged weights of a part and what is known of its training."""
+    tensors, state = checkpoint.load_training(folder)
+    return {k.removeprefix("average/"): v for k, v in tensors.items() if k.startswith("average/")}, state
+
+
+# The parts.
+
+
+def prior_run(folder: Path, plan: School, made: pool.Pool, styles: int, words: int, how: "How") -> PartRun:
+    config = settings.read(
+        PriorConfig, {**plan.prior.model, "styles": styles, "words": words}, "the recipe of the prior"
+    )
+    torch.manual_seed(derive("prior", how.seed))
+    prior = Prior(config)
+    phases = [Phase("prior", prior, partial(losses.prior_loss, prior))]
+    return PartRun(folder, "prior", prior, phases, how.batches(made, None), plan.prior, how)
+
+
+def decoder_run(folder: Path, plan: School, made: pool.Pool, styles: int, how: "How") -> PartRun:
+    config = settings.read(DecoderConfig, {**plan.decoder.model, "styles": styles}, "the recipe of the decoder")
+    torch.manual_seed(derive("decoder", how.seed))
+    decoder = Decoder(config)
+    turn = 1 - plan.decoder.few_step
+    phases = [Phase("decoder", decoder, partial(losses.decoder_loss, decoder), span=(0.0, turn))]
+    if turn < 1:
+        phases.append(Phase("few-step", decoder, partial(losses.jump_loss, decoder), span=(turn, 1.0)))
+    return PartRun(folder, "decoder", decoder, phases, how.batches(made, config.size), plan.decoder, how)
+
+
+# The whole.
+
+
+@act
+def train_painter(
+    recipe: str = "cpu",
+    *,
+    part: str = "all",
+    minutes: float | None = None,
+    out: str | Path = "runs/painter",
+    data: str | Path | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> Generator[Progress, None, Schooled]:
+    """Make a painter from the clip-art set, or one part of it; what is there already is kept and gone on with.
+
+    recipe   cpu, gpu, or FILE.toml[:NAME]
+    part     pool, captions, prior, decoder, painter, or all of them one after the other
+    minutes  budget of the prior or the decoder instead of the recipe's; a larger one goes on from where it stopped
+    data     folder of the built clip-art set, its usual place if not given
+
+    Raises NotFoundError before `danqing data build clipart`, UsageError, DiskError.
+    """
+    plan, folder = school(recipe), Path(out)
+    parts = PARTS if part == "all" else (part,)
+    if part != "all" and part not in PARTS:
+        raise unknown("part of a painter", part, (*PARTS, "all"))
+    rank, world = processes.join()
+    how = How(seed, device or precision.best_device(), rank, world, {"minutes": minutes} if minutes else {})
+    taught = lessons(open_clipart(None if data is None else Path(data)), plan.pool)
+    for name in parts:
+        yield Progress("train", 0.0, message=f"Part {name}.")
+        yield from MAKERS[name](folder, plan, taught, how)
+    return Schooled(folder, f"The painter is in '{folder}'; paint with --model {folder / 'painter'}.")
+
+
+def make_pool(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
+    if how.rank == 0:
+        shape = settings.read(DecoderConfig, plan.decoder.model, "the recipe of the decoder").shape
+        for done in pool.make(folder / "pool", plan.pool.count, taught.sample_at, efficientnet_lite0(), shape):
+            yield Progress("train", done / plan.pool.count, done)
+    processes.wait(how.world, how.device)
+
+
+def make_captions(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
+    if how.rank == 0:
+        pool.write_captions(folder / "pool", taught.captions_at, plan.pool.captions)
+        yield Progress("train", 1.0)
+    processes.wait(how.world, how.device)
+
+
+def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
+    made = pool.opened(folder / "pool")
+    run = prior_run(folder / "prior", plan, made, len(taught.styles), len(taught.lexicon), how)
+    yield from run.from_where_it_stopped()
+
+
+def make_decoder(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
+    run = decoder_run(folder / "decoder", plan, pool.opened(folder / "pool"), len(taught.styles), how)
+    yield from run.from_where_it_stopped()
+
+
+def make_painter(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
+    """Put the averaged parts together, in eight bits, with the index of what they learned from."""
+    if how.rank == 0:
+        prior, prior_state = averaged(folder / "prior")
+        decoder, decoder_state = averaged(folder / "decoder")
+        painter = Painter(
+            settings.read(PriorConfig, prior_state["config"], "the prior"),
+            settings.read(DecoderConfig, decoder_state["config"], "the decoder"),
+        )
+        made = pool.opened(folder / "pool")
+        painter.embedder, _ = made.embedder, painter.prior.load_state_dict(prior)
+        painter.decoder.load_state_dict(decoder)
+        card = painter_card(painter, plan, taught, {"prior": prior_state, "decoder": decoder_state}, how.seed)
+        write_painter(folder / "painter", painter, taught.lexicon.vocabulary, card)
+        plain = min(len(made), len(taught.plain))
+        rows = [asdict(taught.clipart.rows[i]) for i in taught.plain[:plain]]
+        write_index(folder / "painter", torch.from_numpy(made.embedding[:plain].astype("float32")), rows)
+        yield Progress("train", 1.0)
+    processes.wait(how.world, how.device)
+
+
+MAKERS: Mapping[str, Callable[[Path, School, Lessons, How], Generator[Progress, None, None]]] = {
+    "pool": make_pool,
+    "captions": make_captions,
+    "prior": make_prior,
+    "decoder": make_decoder,
+    "painter": make_painter,
+}
+PARTS = tuple(MAKERS)
+
+
+def painter_card(painter: Painter, plan: School, taught: Lessons, states: Mapping[str, Any], seed: int) -> Card:
+    learned = {name: state["trainer"] for name, state in states.items()}
+    card = taught.clipart.card
+    return Card(
+        name="painter",
+        family="text2image",
+        preset=plan.name,
+        config=painter_config(painter, taught.styles, taught.lexicon.vocabulary, jumps=jumps(states["decoder"], plan)),
+        train={name: {**state["train"], "precision": learned[name]["precision"]} for name, state in states.items()},
+        data={
+            "name": "clipart",
+            "sha256": card.get("sha256", {}),
+            "kinds": list(plan.pool.kinds),
+            "pictures": len(taught.plain),
+            "licences": taught.licences(),
+            "labels": list(taught.styles),
+        },
+        seed=seed,
+        steps=learned["decoder"]["step"],
+        pictures_seen=learned["decoder"]["pictures"],
+        seconds=round(sum(one["seconds"] for one in learned.values()), 1),
+        parameters=parameters(painter),
+        software=software(),
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+
+
+def jumps(state: Mapping[str, Any], plan: School) -> bool:
+    """Whether the few-step stage was reached."""
+    return plan.decoder.few_step > 0 and state["fraction"] > 1 - plan.decoder.few_step

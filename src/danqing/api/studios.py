@@ -1,0 +1,130 @@
+"""A painter that is ready: its weights, the words it knows, the pictures it learned from."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from danqing.api.commissions import ANY
+from danqing.errors import NotFoundError, unknown
+from danqing.evaluate.shipped import efficientnet_lite0
+from danqing.families.text2image.index import Index, read_index
+from danqing.families.text2image.painter import Painter, Said
+from danqing.families.text2image.shipping import Shipped, read_painter
+from danqing.words.lexicon import PAD, Lexicon, Meaning
+from danqing.words.reading import Reading, read
+
+SHIPPED = "painter"
+"""folder in danqing/models"""
+
+
+@dataclass(frozen=True, eq=False)
+class Own(Lexicon):
+    """The shipped tables, cut down to the words that one painter knows."""
+
+    words: tuple[str, ...] = ()
+
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        return self.words
+
+    @cached_property
+    def near(self) -> dict[str, Meaning]:
+        return {key: one for key, one in super().near.items() if all(token in self.ids for token in one.tokens)}
+
+
+@dataclass(frozen=True, eq=False)
+class Studio:
+    """What `load_painter` gives. A painter of its own for every folder, kept for the next call."""
+
+    shipped: Shipped
+    folder: Path
+
+    @property
+    def painter(self) -> Painter:
+        return self.shipped.painter
+
+    @property
+    def name(self) -> str:
+        return self.shipped.card.name
+
+    @property
+    def hash(self) -> str:
+        """First 12 hex digits of the sha256 of the weights."""
+        return self.shipped.sha[:12]
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        return self.shipped.styles
+
+    @property
+    def any_style(self) -> int:
+        return len(self.styles)
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The installed tables with the words of the weights: a later Danqing may know other words."""
+        return Own(words=self.shipped.vocabulary)
+
+    @cached_property
+    def index(self) -> Index:
+        """NotFoundError where the painter has none."""
+        return read_index(self.folder)
+
+    def read(self, prompt: str) -> Reading:
+        """The truth light: which words are known, taken for a near one, ignored."""
+        return read(prompt, self.lexicon)
+
+    def style_id(self, name: str) -> int:
+        """NotFoundError offers near names."""
+        if name == ANY:
+            return self.any_style
+        if name not in self.styles:
+            raise unknown("style", name, [*self.styles, ANY])
+        return self.styles.index(name)
+
+    def said(self, reading: Reading, style: int) -> Said:
+        """One row, always of the same length, so that no row depends on its neighbours."""
+        length = self.painter.prior.config.length
+        pairs = reading.tokens[:length]
+        tokens, weights = torch.full((1, length), PAD), torch.ones(1, length)
+        for place, (token, weight) in enumerate(pairs):
+            tokens[0, place], weights[0, place] = self.lexicon.id_of(token), weight
+        return Said(tokens, weights, torch.tensor([style]))
+
+    @torch.no_grad()
+    def embed(self, seen: Tensor) -> Tensor:
+        """(1, 4, S, S) premultiplied in [-1, 1] -> (D,)."""
+        return self.painter.embed(efficientnet_lite0(), seen)[0]
+
+
+def load_painter(model: str | Path | Studio | None = None) -> Studio:
+    """The painter of a folder, or the one that comes with Danqing. Loaded once.
+
+    Raises NotFoundError where there is none, BadWeightsError where it is damaged.
+    """
+    if isinstance(model, Studio):
+        return model
+    folder = Path(model) if model is not None else shipped_folder()
+    return _loaded(folder.resolve(), stamp(folder))
+
+
+def shipped_folder() -> Path:
+    folder = Path(str(resources.files("danqing").joinpath("models", SHIPPED)))
+    if not folder.is_dir():
+        raise NotFoundError("This Danqing comes without a painter for words yet; name a folder with --model.")
+    return folder
+
+
+def stamp(folder: Path) -> int:
+    """Another number for other weights in the same folder."""
+    weights = folder / "weights.safetensors"
+    return weights.stat().st_mtime_ns if weights.exists() else 0
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, stamp: int) -> Studio:
+    return Studio(read_painter(folder), folder)

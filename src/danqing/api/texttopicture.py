@@ -1,0 +1,211 @@
+"""Words become pictures: paint, vary, blend."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import torch
+from torch import Tensor
+
+from danqing.api.act import act
+from danqing.api.commissions import CLOSENESS, Commission
+from danqing.api.materials import Source, finished, material
+from danqing.api.orders import Order, orders
+from danqing.api.painting import AT_ONCE
+from danqing.api.studios import Studio, load_painter
+from danqing.errors import UsageError
+from danqing.families.text2image.painter import Canvas, Said
+from danqing.nn.chance import generator, noise
+from danqing.types import Picture, Progress
+from danqing.words.reading import Reading
+
+Model = str | Path | Studio | None
+Done = Callable[[int, Picture], None]
+"""told each picture as soon as it is painted, with its place"""
+MOST_BLENDED = 8
+
+
+@dataclass(frozen=True)
+class Painted:
+    """Pictures, and how their words were understood."""
+
+    pictures: list[Picture]
+    reading: Reading
+
+
+class Look(TypedDict, total=False):
+    """What every way of painting heeds; what is left out is as in `Commission`."""
+
+    style: str | None
+    """a slug of the painter, 'any', or None for its default"""
+    steps: int | None
+    """None is 4 for a painter that learned few steps, 16 for others"""
+    guidance: float
+    """how closely words are followed, 0 .. 15"""
+    negative: str
+    """words to keep away from"""
+    size: int
+    """128, 256, 512 or 1024"""
+    transparent: bool
+    """(H, W, 4) with straight alpha instead of (H, W, 3) over white"""
+    chaos: float
+    """0 .. 100: how much the pictures differ"""
+
+
+class Wishes(Look, total=False):
+    """What `paint` heeds besides."""
+
+    tile: bool
+    """edges that meet"""
+    image: Source | None
+    """a picture to start from"""
+    strength: float | None
+    """0 keeps `image`, 1 forgets it; 0.6, with a mask 1"""
+    mask: Source | None
+    """as large as `image`: white is painted anew, black stays exactly as it is"""
+    extend: int
+    """so many pixels of new picture on each side of `image`"""
+    style_ref: Source | None
+    """a picture whose style is taken"""
+    image_prompt: Source | None
+    """a picture whose content is taken"""
+
+
+@act
+def paint(
+    prompt: str, n: int = 4, seed: int = 0, model: Model = None, **wishes: Unpack[Wishes]
+) -> Generator[Progress, None, Painted]:
+    """Paint `n` pictures of a prompt; picture i has seed `seed` + i, and is the same alone or among others.
+
+    `wishes`: see `Wishes` and `Look`. Raises UsageError, NotFoundError (a style, a file) or BadInputError (a picture).
+    """
+    return (yield from painted(load_painter(model), to_paint(prompt, **wishes), n, seed))
+
+
+@act
+def vary(
+    picture: Source,
+    strength: float = 0.4,
+    n: int = 4,
+    text: str = "",
+    seed: int = 0,
+    model: Model = None,
+    **look: Unpack[Look],
+) -> Generator[Progress, None, Painted]:
+    """Paint a picture anew through its embedding; `strength` 0 keeps what it shows, 1 forgets it, `text` leads it.
+
+    Any picture goes, but only what the painter can say of it is kept: what it is, and roughly where and in which
+    colours.
+    """
+    return (yield from painted(load_painter(model), to_vary(picture, strength, text, **look), n, seed))
+
+
+@act
+def blend(
+    pictures: Sequence[Source],
+    weights: Sequence[float] | None = None,
+    text: str = "",
+    strength: float = CLOSENESS,
+    n: int = 4,
+    seed: int = 0,
+    model: Model = None,
+    **look: Unpack[Look],
+) -> Generator[Progress, None, Painted]:
+    """Paint what lies between 2 to 8 pictures: the mean of their embeddings, revised by `strength`."""
+    return (yield from painted(load_painter(model), to_blend(pictures, weights, text, strength, **look), n, seed))
+
+
+def to_paint(prompt: str, **wishes: Unpack[Wishes]) -> Commission:
+    values: dict[str, Any] = dict(wishes)
+    for name in ("image", "mask", "style_ref", "image_prompt"):
+        if values.get(name) is not None:
+            values[name] = material(values[name])
+    content = values.pop("image_prompt", None)
+    return Commission(prompt, **values, pictures=(content,) if content else ())
+
+
+def to_vary(picture: Source, strength: float, text: str, **look: Unpack[Look]) -> Commission:
+    return Commission(text, **look, pictures=(material(picture),), revision=strength, act="vary")
+
+
+def to_blend(
+    pictures: Sequence[Source], weights: Sequence[float] | None, text: str, strength: float, **look: Unpack[Look]
+) -> Commission:
+    if not 2 <= len(pictures) <= MOST_BLENDED:
+        raise UsageError(f"{len(pictures)} pictures came; blend takes 2 to {MOST_BLENDED}.")
+    found, shares = tuple(map(material, pictures)), tuple(weights or ())
+    return Commission(text, **look, pictures=found, weights=shares, revision=strength, act="blend")
+
+
+def painted(studio: Studio, commission: Commission, n: int, seed: int) -> Generator[Progress, None, Painted]:
+    made: dict[int, Picture] = {}
+    wanted = orders(studio, commission, n, seed)
+    yield from fulfilled(studio, wanted, made.__setitem__, commission.act)
+    return Painted([made[place] for place in range(n)], studio.read(commission.prompt))
+
+
+def fulfilled(
+    studio: Studio, wanted: Sequence[Order], done: Done, name: str = "paint"
+) -> Generator[Progress, None, int]:
+    """Paint orders of any kind and hand each picture to `done`; those of one way share groups, whatever their words."""
+    count = 0
+    for places in groups(wanted):
+        rows = [wanted[place] for place in places]
+        for place, order, square in zip(places, rows, squares(studio, rows), strict=True):
+            asked = order.commission
+            pixels = finished(square, order.ground, asked.size, asked.transparent, asked.tile)
+            done(place, Picture(pixels, order.recipe))
+        count += len(rows)
+        yield Progress(name, count / len(wanted), count)
+    return count
+
+
+fulfil = act(fulfilled)
+
+
+def groups(wanted: Sequence[Order]) -> Iterator[list[int]]:
+    """Places of at most AT_ONCE orders that go one way."""
+    ways: dict[object, list[int]] = {}
+    for place, order in enumerate(wanted):
+        ways.setdefault(order.way, []).append(place)
+    for places in ways.values():
+        yield from (places[first : first + AT_ONCE] for first in range(0, len(places), AT_ONCE))
+
+
+@torch.no_grad()
+def squares(studio: Studio, rows: Sequence[Order]) -> Tensor:
+    """(N, 4, S, S) in [-1, 1] for N <= AT_ONCE orders of one way, by the arithmetic of AT_ONCE."""
+    full = [*rows, *[rows[-1]] * (AT_ONCE - len(rows))]
+    way, style = full[0].way, torch.cat([order.said.style for order in full])
+    chance = [generator("picture", order.seed, "pixels") for order in full]
+    return studio.painter.render(embeddings(studio, full), style, way.manner, chance, canvas_of(full))[: len(rows)]
+
+
+def embeddings(studio: Studio, full: Sequence[Order]) -> Tensor:
+    """(N, D): imagined from words, or from a picture and revised by words; then the noise of chaos."""
+    way, painter = full[0].way, studio.painter
+    said, unsaid = stacked([order.said for order in full]), stacked([order.unsaid for order in full])
+    chance = [generator("picture", order.seed, "words") for order in full]
+    starts = [order.start for order in full if order.start is not None]
+    if way.revision is None or not starts:
+        made = painter.imagine(said, unsaid, way.manner, chance)
+    else:
+        made = painter.revise(torch.stack(starts), way.revision, said, unsaid, way.manner, chance)
+    if way.noise:
+        made = made + way.noise * noise([generator("picture", order.seed, "chaos") for order in full], made.shape[1])
+    return made
+
+
+def canvas_of(full: Sequence[Order]) -> Canvas | None:
+    way, grounds = full[0].way, [order.ground for order in full if order.ground is not None]
+    if way.strength is None or not grounds:
+        return None
+    masks = [ground.mask for ground in grounds if ground.mask is not None]
+    picture = torch.cat([ground.seen for ground in grounds])
+    return Canvas(picture, way.strength, torch.cat(masks) if way.masked else None)
+
+
+def stacked(said: Sequence[Said]) -> Said:
+    parts = [torch.cat([getattr(one, name) for one in said]) for name in ("tokens", "weights", "style")]
+    return Said(*parts)

@@ -1,0 +1,39 @@
+"""danqing train-painter"""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from danqing.cli.options import Device, checked_device
+from danqing.cli.words import Talk
+
+
+def train_painter(
+    talk: Talk,
+    recipe: Annotated[str, typer.Option(help="cpu, gpu, or FILE.toml[:NAME] of your own.")] = "cpu",
+    part: Annotated[
+        str, typer.Option(help="pool, captions, prior, decoder, painter, or all, one after the other.")
+    ] = "all",
+    minutes: Annotated[float | None, typer.Option(help="Budget of the prior or decoder; the recipe's if none.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of all parts; what is there is gone on with.")] = Path(
+        "runs/painter"
+    ),
+    data: Annotated[Path | None, typer.Option(help="Folder of the clip-art set, if not in its usual place.")] = None,
+    seed: Annotated[int, typer.Option(help="Everything that is chance follows from it.")] = 0,
+    device: Device = None,
+) -> dict[str, Any]:
+    """Make a painter that follows words, from the clip-art set. Ctrl+C keeps everything, the same command goes on."""
+    from danqing import api
+
+    act = api.train_painter(
+        recipe, part=part, minutes=minutes, out=out, data=data, seed=seed, device=checked_device(device)
+    )
+    try:
+        made = talk.follow(act, whole_steps=True)
+    except KeyboardInterrupt:
+        again = shlex.join(["danqing", "train-painter", "--recipe", recipe, "--part", part, "--out", str(out)])
+        raise KeyboardInterrupt(f"Stopped; what was learned is kept. Go on with: {again}") from None
+    talk.say(made.message)
+    return {"folder": made.folder, "message": made.message}

@@ -1,0 +1,91 @@
+"""What the prior and the decoder are trained on: flow matching, and for the decoder jumps in few steps."""
+
+import torch
+from torch import Tensor
+
+from danqing.families.text2image.decoder import CHANNELS, ROUGHEST, Asked, Decoder
+from danqing.families.text2image.prior import Prior
+from danqing.nn import flow
+from danqing.types import Batch, Now
+
+GUIDANCE = (1.0, 4.0)
+"""the few-step stage learns to paint as if guided by something in this range"""
+
+
+def prior_loss(prior: Prior, batch: Batch, now: Now) -> Tensor:
+    """Velocity error on embeddings; t = sigmoid(N(-0.4, 1.2)) as for pictures; some captions are left out."""
+    x, rows = batch.given["embedding"], len(batch.given["embedding"])
+    t = torch.sigmoid(now.chance.normal(rows) * 1.2 - 0.4)
+    z = flow.mixed(x, now.chance.normal_like(x), t)
+    kept = now.chance.keep(1 - prior.config.drop, rows)[:, None]
+    style = torch.where(now.chance.keep(0.7, rows) & kept[:, 0], batch.given["style"], prior.config.styles)
+    guess = prior(z, t, batch.given["tokens"] * kept, batch.given["weights"], style)
+    return flow.velocity_error(guess, x, t).mean()
+
+
+def asked_of(decoder: Decoder, batch: Batch, now: Now) -> Asked:
+    """The embeddings of a batch, noised and some left out, as the decoder is to expect them."""
+    e, rows = batch.given["embedding"], len(batch.given["embedding"])
+    rough = now.chance.uniform(rows) * ROUGHEST
+    known = now.chance.keep(1 - decoder.config.drop, rows)
+    style = torch.where(now.chance.keep(0.7, rows) & known, batch.given["style"], decoder.config.styles)
+    return Asked(e + rough[:, None] * now.chance.normal_like(e), rough, style, known.float())
+
+
+def decoder_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
+    """Velocity error on pictures, t = sigmoid(N(-0.6, 1.2)): noisier than for 28 px, yet with times that are nearly clean.
+
+    Noisy times decide what is painted (arXiv 2511.13720); without nearly clean ones a short training leaves speckles.
+    """
+    x, rows = batch.pictures, len(batch.pictures)
+    t = torch.sigmoid(now.chance.normal(rows) * 1.2 - 0.6)
+    z = flow.mixed(x, now.chance.normal_like(x), t)
+    nothing = torch.zeros_like(t)
+    guess = decoder(z, t, nothing, nothing, asked_of(decoder, batch, now))
+    return flow.velocity_error(guess, x, t).mean()
+
+
+def guided(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, asked: Asked) -> Tensor:
+    """The clean picture under guidance 1 + guide, asked both ways: free + (1 + guide) (x - free)."""
+    nothing = torch.zeros_like(t)
+    x = decoder(z, t, told, nothing, asked)
+    free = decoder(z, t, told, nothing, Asked(asked.embedding, asked.rough, asked.style, 0 * asked.known))
+    return free + flow.over(1 + guide, x) * (x - free)
+
+
+def jump_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
+    """One guided jump must land where two half jumps land (shortcut models, arXiv 2410.12557, eq. 4).
+
+    The guidance is told as an input (arXiv 2210.03142); the shortest half jumps are ordinary steps, asked both ways.
+    Half of the batch goes on with the flow loss.
+    """
+    x, rows = batch.pictures[1::2], len(batch.pictures[1::2])
+    mine = Batch(x, None, {name: value[1::2] for name, value in batch.given.items()})
+    rest = Batch(batch.pictures[::2], None, {name: value[::2] for name, value in batch.given.items()})
+    asked = asked_of(decoder, mine, now)
+    asked = Asked(asked.embedding, asked.rough, asked.style, torch.ones_like(asked.known))
+    jumps = torch.tensor(flow.JUMPS, device=x.device)[now.chance.integers(len(flow.JUMPS), rows)]
+    guide = now.chance.uniform(rows) * (GUIDANCE[1] - GUIDANCE[0])
+    t, span, told = flow.jump_plan(jumps, now.chance.uniform(rows))
+    z = flow.mixed(x, now.chance.normal_like(x), t)
+    with torch.no_grad():
+        middle = flow.stepped(z, teacher(decoder, z, t, told, guide, asked), t, span / 2)
+        target = flow.stepped(
+            middle, teacher(decoder, middle, t + span / 2, told, guide, asked), t + span / 2, span / 2
+        )
+    landed = flow.stepped(z, decoder(z, t, span, guide, asked), t, span)
+    error = ((landed - target) ** 2).flatten(1).mean(1) / span**2
+    now.notes["jump"] = error.detach().mean()
+    return decoder_loss(decoder, rest, now) + error.mean()
+
+
+def teacher(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, asked: Asked) -> Tensor:
+    """The clean picture for a half jump: a learned jump where one is told, an ordinary guided step elsewhere."""
+    slow = guided(decoder, z, t, torch.zeros_like(told), guide, asked)
+    fast = decoder(z, t, told, guide, asked)
+    return torch.where(flow.over(told, z) > 0, fast, slow)
+
+
+def blank(rows: int, size: int) -> Tensor:
+    """(rows, 4, size, size) fully transparent."""
+    return torch.full((rows, CHANNELS, size, size), -1.0)

@@ -1,0 +1,175 @@
+"""The whole painter: embedder, prior, decoder; every act is a walk between words, embedding and pixels.
+
+words -> imagine -> embedding -> render -> pixels        paint
+pixels -> embed -> embedding                             vary, blend, describe, search by likeness
+embedding -> revise (noise it, walk back with words) -> embedding
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Generator, Tensor, nn
+
+from danqing.families.text2image.decoder import CHANNELS, Asked, Decoder, DecoderConfig
+from danqing.families.text2image.embedding import Embedder, look
+from danqing.families.text2image.losses import guided
+from danqing.families.text2image.prior import Prior, PriorConfig
+from danqing.nn import flow
+from danqing.nn.chance import noise
+from danqing.nn.efficientnet import EfficientNetLite0
+from danqing.samplers.schedules import Flow, times
+from danqing.samplers.solvers import dpm_2m, euler
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was asked for in words, as numbers; one row per picture."""
+
+    tokens: Tensor
+    """(B, L) int64 word ids, 0 for none"""
+    weights: Tensor
+    """(B, L) about 1"""
+    style: Tensor
+    """(B,) int64, the last one for any"""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to walk; the same for every picture of a group."""
+
+    steps: int = 4
+    """of the decoder; with `jumps` one of flow.JUMPS"""
+    jumps: bool = True
+    """the few-step stage's jumps (guidance told), or ordinary steps (asked both ways)"""
+    guidance: float = 1.5
+    """of the decoder: how strongly pixels follow the embedding"""
+    rough: float = 0.1
+    """noise put on the embedding before it is painted, 0 .. 0.4"""
+    prior_steps: int = 8
+    prior_guidance: float = 2.0
+    """how strongly the embedding follows the words"""
+    tile: bool = False
+    """the picture's edges meet"""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A picture to start from; one for all or one per picture."""
+
+    picture: Tensor
+    """(B, 4, S, S) premultiplied RGBA in [-1, 1]"""
+    strength: float = 0.6
+    """0 keeps the picture, 1 forgets it"""
+    mask: Tensor | None = None
+    """(B, 1, S, S) in [0, 1], 1 where to paint; None paints everywhere"""
+
+
+class Painter(nn.Module):
+    def __init__(self, prior: PriorConfig, decoder: DecoderConfig) -> None:
+        super().__init__()
+        self.embedder, self.prior, self.decoder = Embedder(prior.shape), Prior(prior), Decoder(decoder)
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures, pixels."""
+        return self.decoder.config.size
+
+    # Words -> embedding.
+
+    def imagine(self, said: Said, unsaid: Said, manner: Manner, generators: Sequence[Generator]) -> Tensor:
+        """(B, total): what the words are taken for; `unsaid` is what to keep away from (nothing, or negative words)."""
+        z = noise(generators, self.prior.config.shape.total)
+        return self.walk(z, 0.0, said, unsaid, manner)
+
+    def revise(
+        self, e: Tensor, strength: float, said: Said, unsaid: Said, manner: Manner, generators: Sequence[Generator]
+    ) -> Tensor:
+        """Noise embeddings (B, total) by `strength`, 0 .. 1, and walk back with words (SDEdit, arXiv 2108.01073)."""
+        if strength <= 0:
+            return e
+        first = 1 - strength
+        z = flow.mixed(e, noise(generators, e.shape[1]), torch.full((len(e),), first))
+        return self.walk(z, first, said, unsaid, manner)
+
+    def walk(self, z: Tensor, first: float, said: Said, unsaid: Said, manner: Manner) -> Tensor:
+        """From z at time `first` to clean embeddings, by DPM-Solver++(2M) under guidance."""
+        both = joined(said, unsaid)
+        weight = manner.prior_guidance
+
+        def denoise(z: Tensor, t: Tensor) -> Tensor:
+            at = torch.full((2 * len(z),), float(t))
+            x, free = self.prior(torch.cat([z, z]), at, both.tokens, both.weights, both.style).chunk(2)
+            return free + weight * (x - free)
+
+        return dpm_2m(denoise, z, Flow(), times(manner.prior_steps, first), no_draw)
+
+    # Embedding -> pixels.
+
+    def render(
+        self,
+        e: Tensor,
+        style: Tensor,
+        manner: Manner,
+        generators: Sequence[Generator],
+        canvas: Canvas | None = None,
+    ) -> Tensor:
+        """(B, 4, S, S) in [-1, 1] from embeddings (B, total), freely or on a canvas."""
+        asked = self.asked(e, style, manner, generators)
+        z = noise(generators, CHANNELS, self.size, self.size)
+        moments = times(manner.steps, 0.0)
+        if canvas:
+            moments = moments[min(manner.steps - 1, round((1 - canvas.strength) * manner.steps)) :]
+            z = flow.mixed(canvas.picture, z, torch.full((len(e),), float(moments[0])))
+        spans = dict(zip(moments[:-1].tolist(), moments.diff().tolist(), strict=True))
+
+        def denoise(z: Tensor, t: Tensor) -> Tensor:
+            x = self.guess(z, float(t), spans[float(t)], asked, manner)
+            return torch.lerp(canvas.picture, x, canvas.mask) if canvas and canvas.mask is not None else x
+
+        return euler(denoise, z, Flow(), moments, no_draw).clamp(-1, 1)
+
+    def guess(self, z: Tensor, t: float, span: float, asked: Asked, manner: Manner) -> Tensor:
+        """The clean picture behind z at time t."""
+        shift = round(t / span) * self.size * 3 // 8 % self.size if manner.tile else 0  # another seam at every step
+        z = z.roll((shift, shift), (2, 3)) if shift else z
+        at, told = torch.full((len(z),), t), torch.full((len(z),), span)
+        if manner.jumps:
+            x = self.decoder(z, at, told, torch.full_like(at, manner.guidance - 1), asked)
+        elif manner.guidance == 1:
+            x = self.decoder(z, at, 0 * told, 0 * at, asked)
+        else:
+            x = guided(self.decoder, z, at, 0 * told, torch.full_like(at, manner.guidance - 1), asked)
+        return x.roll((-shift, -shift), (2, 3)) if shift else x
+
+    def asked(self, e: Tensor, style: Tensor, manner: Manner, generators: Sequence[Generator]) -> Asked:
+        """Embeddings roughened as in training."""
+        rough = torch.full((len(e),), manner.rough)
+        return Asked(e + manner.rough * noise(generators, e.shape[1]), rough, style, torch.ones(len(e)))
+
+    # Pixels -> embedding.
+
+    def embed(self, net: EfficientNetLite0, pictures: Tensor) -> Tensor:
+        """(B, total) of (B, 4, H, W) premultiplied RGBA in [-1, 1]."""
+        return self.embedder(look(net, pictures, self.embedder.shape.layout))
+
+
+def joined(said: Said, unsaid: Said) -> Said:
+    """Both, one under the other, filled up to one length."""
+    length = max(said.tokens.shape[1], unsaid.tokens.shape[1])
+    parts = [filled(one, length) for one in (said, unsaid)]
+    return Said(
+        torch.cat([p.tokens for p in parts]),
+        torch.cat([p.weights for p in parts]),
+        torch.cat([p.style for p in parts]),
+    )
+
+
+def filled(said: Said, length: int) -> Said:
+    more = length - said.tokens.shape[1]
+    pad = nn.functional.pad
+    return replace(said, tokens=pad(said.tokens, (0, more)), weights=pad(said.weights, (0, more), value=1.0))
+
+
+def no_draw(step: int) -> Tensor:
+    raise AssertionError("these solvers draw no noise")

@@ -1,0 +1,229 @@
+"""The pool: composed pictures, their embeddings and their captions as numbers, made once and then read at random.
+
+Embedding a picture costs a sixth of a training step, so it is done once per composition; the pool is larger than what a
+training sees of it in an hour. Composition i is a pure function of (seed, i): a pool that was interrupted goes on.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from danqing.errors import UsageError
+from danqing.families.text2image.embedding import SIDE, Embedder, Seen, Shape, look
+from danqing.images.writing import atomic_path, write_atomic
+from danqing.nn.chance import generator
+from danqing.nn.efficientnet import EfficientNetLite0
+from danqing.types import Batch
+
+LENGTH = 24
+"""most words of a caption"""
+AT_ONCE = 32
+SHARD = 256
+"""pictures between two flushes; an interrupted pool goes on from the last"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of the pool before it is embedded."""
+
+    pixels: np.ndarray
+    """(128, 128, 4) uint8, premultiplied RGBA"""
+    style: int
+    weight: float
+    """how often it is drawn, relative to others"""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """N pictures; rows beyond what has been made are not in it."""
+
+    embedder: Embedder
+    pixels: np.ndarray
+    """(N, 128, 128, 4) uint8, premultiplied RGBA"""
+    embedding: np.ndarray
+    """(N, total) fp16"""
+    style: np.ndarray
+    """(N,)"""
+    weight: np.ndarray
+    """(N,) how often each is drawn, relative to the others"""
+    tokens: np.ndarray | None = None
+    """(N, K, LENGTH) int16, K captions of each; None until `write_captions` has been run"""
+
+    def __len__(self) -> int:
+        return len(self.style)
+
+
+class Batches:
+    """Which rows of the pool a step sees: a pure function of (seed, step); every process takes its share."""
+
+    def __init__(
+        self, pool: Pool, batch: int, seed: int, size: int | None, rank: int = 0, world: int = 1, device: str = "cpu"
+    ) -> None:
+        """`size`: side of the pictures that are wanted, a divisor of 128; None for captions alone."""
+        self.pool, self.batch, self.seed, self.size = pool, batch, seed, size
+        self.rank, self.world, self.device = rank, world, device
+        self.odds = torch.from_numpy(np.asarray(pool.weight, np.float64)).cumsum(0)
+
+    def at(self, step: int) -> Batch:
+        """Batch of step 0, 1, 2, ...: pictures, or captions where no size was given."""
+        chance = generator("pool", self.seed, step)
+        aim = torch.rand(self.batch, generator=chance, dtype=torch.float64) * self.odds[-1]
+        rows = torch.searchsorted(self.odds, aim).clamp(max=len(self.pool) - 1)
+        mine = slice(self.rank * self.batch // self.world, (self.rank + 1) * self.batch // self.world)
+        chosen = rows[mine].numpy()
+        given = {
+            "embedding": torch.from_numpy(self.pool.embedding[chosen].astype(np.float32)),
+            "style": torch.from_numpy(self.pool.style[chosen].astype(np.int64)),
+        }
+        pixels = torch.zeros(len(chosen), 0)
+        if self.size is None:
+            given |= self.captions(chosen, torch.rand(self.batch, generator=chance)[mine])
+        else:
+            pixels = self.pictures(chosen, self.size)
+        return Batch(pixels.to(self.device), None, {name: value.to(self.device) for name, value in given.items()})
+
+    def captions(self, rows: np.ndarray, uniform: Tensor) -> dict[str, Tensor]:
+        """One wording of each, cut to the longest of the batch."""
+        if self.pool.tokens is None:
+            raise UsageError("The pool has no captions yet; write them first.")
+        wording = (uniform * self.pool.tokens.shape[1]).long().numpy()
+        tokens = torch.from_numpy(self.pool.tokens[rows, wording].astype(np.int64))
+        tokens = tokens[:, : max(1, int((tokens != 0).sum(1).max()))]
+        return {"tokens": tokens, "weights": torch.ones(tokens.shape)}
+
+    def pictures(self, rows: np.ndarray, size: int) -> Tensor:
+        """(B, 4, size, size) in [-1, 1]."""
+        bytes_ = torch.from_numpy(np.ascontiguousarray(self.pool.pixels[rows])).to(self.device)
+        return shrunk(bytes_.permute(0, 3, 1, 2).float() / 127.5 - 1, size)
+
+
+def shrunk(pictures: Tensor, size: int) -> Tensor:
+    """The mean of whole blocks of pixels."""
+    return torch.nn.functional.avg_pool2d(pictures, pictures.shape[-1] // size)
+
+
+def make(
+    folder: Path,
+    count: int,
+    sample_at: Callable[[int], Sample],
+    net: EfficientNetLite0,
+    shape: Shape,
+    fit_on: int = 6000,
+) -> Iterator[int]:
+    """Make or finish the pool in `folder`; yields how many pictures are there. `sample_at(i) -> Sample`.
+
+    The embedder's means and components come from the first `fit_on` pictures.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = _arrays(folder, count, shape)
+    done = _done(folder)
+    embedder = _embedder(folder, shape, net, sample_at, min(fit_on, count))
+    while done < count:
+        rows = range(done, min(done + SHARD, count))
+        for first in range(rows.start, rows.stop, AT_ONCE):
+            part = range(first, min(first + AT_ONCE, rows.stop))
+            samples = [sample_at(i) for i in part]
+            _write(arrays, part, samples, embedder(_look(net, samples, shape)))
+        for array in arrays.values():
+            array.flush()
+        done = rows.stop
+        write_atomic(folder / "done.json", json.dumps({"done": done, "count": count}).encode())
+        yield done
+
+
+def opened(folder: Path) -> Pool:
+    """The finished pool, mapped into memory."""
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pixels", "embedding")}
+    arrays |= {name: np.load(folder / f"{name}.npy") for name in ("style", "weight")}
+    if (folder / "tokens.npy").exists():
+        arrays["tokens"] = np.load(folder / "tokens.npy")
+    count = min(_done(folder), *map(len, arrays.values()))
+    cut = {name: array[:count] for name, array in arrays.items()}
+    return Pool(read_embedder(folder), **cut)
+
+
+def read_embedder(folder: Path) -> Embedder:
+    """The embedder of a pool, its shape read from its tensors."""
+    tensors = load_file(folder / "embedder.safetensors")
+    whole, cell = tensors["whole_basis"].shape[1], tensors["cell_basis"].shape[1]
+    embedder = Embedder(Shape(whole, cell, tensors["layout_mean"].shape[-1]))
+    embedder.load_state_dict(tensors)
+    return embedder
+
+
+def write_captions(folder: Path, captions_at: Callable[[int], Sequence[Sequence[int]]], captions: int) -> None:
+    """Fill `tokens.npy` for every picture made so far: `captions_at(i)` gives `captions` lists of token ids.
+
+    Apart from the pictures, because wordings are improved often and cost little.
+    """
+    tokens = np.zeros((_done(folder), captions, LENGTH), np.int16)
+    for row, kept in enumerate(tokens):
+        for k, caption in enumerate(captions_at(row)):
+            kept[k, : min(len(caption), LENGTH)] = caption[:LENGTH]
+    with atomic_path(folder / "tokens.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, tokens)
+
+
+def _arrays(folder: Path, count: int, shape: Shape) -> dict[str, Any]:
+    wanted: dict[str, tuple[Any, tuple[int, ...]]] = {
+        "pixels": (np.uint8, (count, SIDE, SIDE, 4)),
+        "embedding": (np.float16, (count, shape.total)),
+        "style": (np.int16, (count,)),
+        "weight": (np.float32, (count,)),
+    }
+    return {name: _array(folder / f"{name}.npy", dtype, size) for name, (dtype, size) in wanted.items()}
+
+
+def _array(path: Path, dtype: Any, size: tuple[int, ...]) -> Any:
+    if not path.exists():
+        np.lib.format.open_memmap(path, "w+", dtype, size).flush()
+    array = np.load(path, mmap_mode="r+")
+    if array.shape != size:
+        raise UsageError(f"'{path}' is of another pool ({array.shape}, now {size}); remove the folder or change --out.")
+    return array
+
+
+def _done(folder: Path) -> int:
+    path = folder / "done.json"
+    return int(json.loads(path.read_text())["done"]) if path.exists() else 0
+
+
+@torch.no_grad()
+def _embedder(
+    folder: Path, shape: Shape, net: EfficientNetLite0, sample_at: Callable[[int], Sample], fit_on: int
+) -> Embedder:
+    path = folder / "embedder.safetensors"
+    if path.exists():
+        return read_embedder(folder)
+    embedder = Embedder(shape)
+    parts = [
+        _look(net, [sample_at(i) for i in range(a, min(a + AT_ONCE, fit_on))], shape) for a in range(0, fit_on, AT_ONCE)
+    ]
+    embedder.fit(
+        Seen(
+            torch.cat([p.whole for p in parts]), torch.cat([p.map for p in parts]), torch.cat([p.layout for p in parts])
+        )
+    )
+    with atomic_path(path) as temporary:
+        save_file({k: v.contiguous() for k, v in embedder.state_dict().items()}, temporary)
+    return embedder
+
+
+@torch.no_grad()
+def _look(net: EfficientNetLite0, samples: Sequence[Sample], shape: Shape) -> Seen:
+    pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples])).permute(0, 3, 1, 2)
+    return look(net, pixels.float() / 127.5 - 1, shape.layout)
+
+
+def _write(arrays: dict[str, Any], rows: range, samples: Sequence[Sample], embeddings: Tensor) -> None:
+    arrays["embedding"][rows.start : rows.stop] = embeddings.half().numpy()
+    for row, sample in zip(rows, samples, strict=True):
+        arrays["pixels"][row] = sample.pixels
+        arrays["style"][row], arrays["weight"][row] = sample.style, sample.weight

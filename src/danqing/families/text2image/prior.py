@@ -1,0 +1,102 @@
+"""From words to the picture embedding: flow matching on a few hundred numbers by a small transformer."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from danqing.families.text2image.embedding import GRID, Shape
+from danqing.nn import flow
+from danqing.nn.layers import Waves, zero
+from danqing.settings import check_least
+
+CELLS = GRID * GRID
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    words: int = 0
+    """size of the vocabulary, padding and unknown included"""
+    length: int = 24
+    """most words of a prompt"""
+    styles: int = 0
+    width: int = 256
+    depth: int = 6
+    dropout: float = 0.1
+    drop: float = 0.1
+    """share of captions left out, which guidance needs"""
+    whole: int = 192
+    cell: int = 32
+    layout: int = 8
+
+    def __post_init__(self) -> None:
+        check_least(1, words=self.words, length=self.length, width=self.width, depth=self.depth)
+        check_least(0, styles=self.styles, dropout=self.dropout, drop=self.drop)
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.whole, self.cell, self.layout)
+
+
+class Prior(nn.Module):
+    """prior(z, t, tokens, weights, style) -> the clean embedding it expects, (B, total)."""
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, shape = config.width, config.shape
+        self.time, self.style = Waves(width), nn.Embedding(config.styles + 1, width)
+        self.words = nn.Embedding(config.words, width, padding_idx=0)
+        self.order = nn.Parameter(torch.randn(config.length, width) * 0.3)
+        self.place = nn.Parameter(torch.randn(1 + CELLS, width) * 0.5)
+        self.inward_whole, self.inward_cell = nn.Linear(shape.whole, width), nn.Linear(shape.per_cell, width)
+        self.steer = zero(nn.Linear(width, 6 * width))
+        self.blocks = nn.ModuleList(Block(width, config.dropout) for _ in range(config.depth))
+        self.outward_whole = zero(nn.Linear(width, shape.whole))
+        self.outward_cell = zero(nn.Linear(width, shape.per_cell))
+        nn.init.normal_(self.words.weight, std=0.5)
+        nn.init.normal_(self.style.weight, std=0.5)
+        with torch.no_grad():
+            self.words.weight[0] = 0
+
+    def forward(self, z: Tensor, t: Tensor, tokens: Tensor, weights: Tensor, style: Tensor) -> Tensor:
+        """z (B, total), t (B,), tokens (B, L) ids with 0 for none, weights (B, L) about 1, style (B,)."""
+        c = self.config
+        scaled = flow.over(flow.unit(t, 1.0), z) * z
+        whole, cells = scaled[:, : c.whole], scaled[:, c.whole :].unflatten(1, (CELLS, -1))
+        seen = torch.cat([self.inward_whole(whole)[:, None], self.inward_cell(cells)], dim=1) + self.place
+        style_token = self.style(style)[:, None]
+        text = self.words(tokens) * weights[:, :, None] + self.order[: tokens.shape[1]]
+        x = torch.cat([seen, style_token, text], dim=1)  # (B, 17 + 1 + L, D)
+        there = torch.cat([torch.ones_like(tokens[:, :1]).expand(-1, 2 + CELLS), tokens], dim=1) != 0
+        bend = self.steer(F.silu(self.time(t))).unflatten(1, (6, -1))
+        for block in self.blocks:
+            x = block(x, bend, there[:, None, None])
+        x = F.rms_norm(x[:, : 1 + CELLS], x.shape[-1:])
+        out = torch.cat([self.outward_whole(x[:, 0]), self.outward_cell(x[:, 1:]).flatten(1)], dim=1)
+        return flow.from_rest(out.float(), z, t, 1.0)
+
+
+class Block(nn.Module):
+    """Masked attention and a gated feed-forward, scaled and shifted by the time."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = max(1, width // 64)
+        inner = 8 * width // 3 // 32 * 32
+        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), zero(nn.Linear(width, width, bias=False))
+        self.up, self.down = nn.Linear(width, 2 * inner, bias=False), zero(nn.Linear(inner, width, bias=False))
+        self.bias = nn.Parameter(torch.zeros(6, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, steer: Tensor, there: Tensor) -> Tensor:
+        """x (B, T, D), steer (B, 6, D), there (B, 1, 1, T) bool: which tokens may be looked at."""
+        s1, b1, g1, s2, b2, g2 = (steer + self.bias)[:, :, None].unbind(1)
+        h = F.rms_norm(x, x.shape[-1:]) * (1 + s1) + b1
+        q, k, v = self.qkv(h).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k = F.rms_norm(q, q.shape[-1:]), F.rms_norm(k, k.shape[-1:])
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=there).transpose(1, 2).flatten(2)
+        x = x + (1 + g1) * self.dropout(self.out(mixed))
+        a, b = self.up(F.rms_norm(x, x.shape[-1:]) * (1 + s2) + b2).chunk(2, dim=2)
+        return x + (1 + g2) * self.dropout(self.down(F.silu(a) * b))

@@ -1,0 +1,341 @@
+"""The painter's parts: flow arithmetic, embedding, prior, decoder, pool, and the walks between them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from danqing.api.schooling import How, decoder_run, prior_run
+from danqing.checkpoint import load_training
+from danqing.errors import NotFoundError, UsageError
+from danqing.evaluate.shipped import efficientnet_lite0
+from danqing.families.text2image import losses, pool
+from danqing.families.text2image.decoder import Asked, Decoder, DecoderConfig
+from danqing.families.text2image.embedding import GRID, Embedder, Shape, components, look, over_white
+from danqing.families.text2image.painter import Canvas, Manner, Painter, Said
+from danqing.families.text2image.prior import Prior, PriorConfig
+from danqing.families.text2image.recipes import PartSettings, PoolSettings, School, school
+from danqing.nn import flow
+from danqing.nn.chance import Chance, picture_generators
+from danqing.types import Batch, Now
+
+SHAPE = Shape(whole=12, cell=4, layout=4)
+SMALL = {"whole": 12, "cell": 4, "layout": 4}
+DECODER = DecoderConfig(size=32, widths=(16,), blocks=1, waist=64, depth=1, fold=2, styles=2, **SMALL)
+PRIOR = PriorConfig(words=20, styles=2, width=64, depth=2, dropout=0.0, **SMALL)
+
+
+def woken(module: torch.nn.Module) -> torch.nn.Module:
+    """Layers that start at zero get small weights, so that everything matters."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for value in module.parameters():
+            if not value.count_nonzero():
+                value.normal_(std=0.05)
+    return module
+
+
+def drawings(count: int, seed: int = 0) -> np.ndarray:
+    """(count, 128, 128, 4) uint8: premultiplied coloured discs on nothing."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:128, :128]
+    made = np.zeros((count, 128, 128, 4), np.uint8)
+    for picture in made:
+        cx, cy, r = (*rng.uniform(40, 88, 2), rng.uniform(10, 35))
+        picture[(x - cx) ** 2 + (y - cy) ** 2 < r * r] = [*rng.integers(0, 256, 3), 255]
+    return made
+
+
+@pytest.fixture(scope="module")
+def made_pool(tmp_path_factory: pytest.TempPathFactory) -> pool.Pool:
+    folder = tmp_path_factory.mktemp("pool")
+    pictures = drawings(40)
+    done = list(pool.make(folder, 40, lambda i: pool.Sample(pictures[i], i % 2, 1.0), efficientnet_lite0(), SHAPE))
+    assert done == [40]
+    pool.write_captions(folder, lambda i: [[2 + i % 5], [2 + i % 5, 9]], 2)
+    return pool.opened(folder)
+
+
+def asked(rows: int, total: int, known: float = 1.0) -> Asked:
+    return Asked(torch.randn(rows, total), torch.full((rows,), 0.1), torch.zeros(rows, dtype=torch.long),
+                 torch.full((rows,), known))  # fmt: skip
+
+
+# The arithmetic of flow matching.
+
+
+def test_the_best_guess_of_an_idle_network_is_the_mean_of_a_gaussian() -> None:
+    """With F = 0 the guess is the posterior mean of N(0, s²) given z: t s² z / (t² s² + (1 - t)²)."""
+    z, t = torch.randn(5, 3, 2), torch.tensor([0.0, 0.2, 0.5, 0.9, 1.0])
+    at = t[:, None, None]
+    wanted = at * 0.64 / (0.64 * at**2 + (1 - at) ** 2) * z
+    torch.testing.assert_close(flow.from_rest(torch.zeros_like(z), z, t, 0.8), wanted)
+
+
+def test_a_straight_step_to_the_end_lands_on_the_guess() -> None:
+    z, x, t = torch.randn(3, 4), torch.randn(3, 4), torch.tensor([0.1, 0.5, 0.9])
+    torch.testing.assert_close(flow.stepped(z, x, t, 1 - t), x)
+    torch.testing.assert_close(flow.velocity_error(x + 0.1, x, t), 0.01 / (1 - t) ** 2)
+
+
+def test_jumps_end_inside_the_way_and_tell_what_is_learned() -> None:
+    jumps = torch.tensor(flow.JUMPS).repeat(50)
+    start, span, told = flow.jump_plan(jumps, torch.rand(len(jumps), generator=torch.Generator().manual_seed(0)))
+    assert ((start + span) <= 1 + 1e-6).all() and (start >= 0).all()
+    for n, one in zip(jumps.tolist(), told.tolist(), strict=True):
+        assert one == pytest.approx(1 / (2 * n) if 2 * n in flow.JUMPS else 0)
+
+
+# The embedding.
+
+
+def test_components_have_falling_half_whitened_spread() -> None:
+    rows = torch.randn(4000, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([4.0, 2.0, 1.0, 0.5, 0.25])
+    mean, basis = components(rows + 3, 3)
+    scores = (rows + 3 - mean) @ basis
+    torch.testing.assert_close(mean, torch.full((5,), 3.0), atol=0.2, rtol=0)
+    spread = torch.tensor([4.0, 2.0, 1.0])
+    torch.testing.assert_close(scores.std(0), (spread / spread.mean()).sqrt(), atol=0.05, rtol=0.05)
+
+
+def test_the_layout_part_is_the_small_picture(made_pool: pool.Pool) -> None:
+    pictures = torch.from_numpy(made_pool.pixels[:4].copy()).permute(0, 3, 1, 2).float() / 127.5 - 1
+    seen = look(efficientnet_lite0(), pictures, SHAPE.layout)
+    e = made_pool.embedder(seen)
+    assert e.shape == (4, SHAPE.total)
+    torch.testing.assert_close(made_pool.embedder.layout(e), seen.layout)
+    assert made_pool.embedder.parts(e)[1].shape == (4, GRID * GRID, SHAPE.per_cell)
+
+
+def test_embeddings_have_zero_mean_and_unit_spread(made_pool: pool.Pool) -> None:
+    e = torch.from_numpy(made_pool.embedding.astype(np.float32))
+    assert e.mean(0).abs().max() < 0.02
+    assert 0.8 < e.square().mean().sqrt() < 1.2
+
+
+def test_over_white_is_the_usual_formula() -> None:
+    rgba = torch.tensor([0.2, 0.1, 0.0, 0.5])  # premultiplied, 0 .. 1
+    shown = over_white((rgba * 2 - 1).view(1, 4, 1, 1)).flatten()
+    torch.testing.assert_close((shown + 1) / 2, rgba[:3] + 0.5)
+
+
+# Prior and decoder.
+
+
+def test_padding_changes_nothing_and_words_do() -> None:
+    prior = woken(Prior(PRIOR)).eval()
+    z, t, style = torch.randn(2, SHAPE.total), torch.tensor([0.3, 0.6]), torch.tensor([0, 2])
+    words = torch.tensor([[3, 4], [5, 6]])
+    plain = prior(z, t, words, torch.ones(2, 2), style)
+    padded = prior(z, t, torch.nn.functional.pad(words, (0, 5)), torch.ones(2, 7), style)
+    torch.testing.assert_close(padded, plain, atol=1e-5, rtol=1e-5)
+    for other in (words.flip(1), words + 1):
+        assert (prior(z, t, other, torch.ones(2, 2), style) - plain).abs().max() > 1e-3
+    assert (prior(z, t, words, torch.full((2, 2), 1.5), style) - plain).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("loss", [losses.decoder_loss, losses.jump_loss])
+def test_every_weight_of_the_decoder_is_taught(loss: object, made_pool: pool.Pool) -> None:
+    decoder = woken(Decoder(DECODER))
+    batch = pool.Batches(made_pool, 64, 0, 32).at(0)
+    value: Tensor = loss(decoder, batch, Now(0, 0.5, Chance(0)))  # type: ignore[operator]
+    value.backward()
+    idle = {name for name, p in decoder.named_parameters() if p.grad is None or not p.grad.count_nonzero()}
+    only_in_jumps = {name for name, _ in decoder.named_parameters() if name.startswith(("guide.mlp.0", "span.mlp.0"))}
+    assert idle <= (set() if loss is losses.jump_loss else only_in_jumps)
+
+
+def test_every_weight_of_the_prior_is_taught(made_pool: pool.Pool) -> None:
+    prior = woken(Prior(replace(PRIOR, words=10)))
+    losses.prior_loss(prior, pool.Batches(made_pool, 40, 0, None).at(0), Now(0, 0.5, Chance(0))).backward()
+    assert all(p.grad is not None and p.grad.count_nonzero() for p in prior.parameters())
+    assert not prior.words.weight.grad[0].count_nonzero()  # padding says nothing
+
+
+def test_without_its_embedding_the_decoder_ignores_it() -> None:
+    decoder = woken(Decoder(DECODER)).eval()
+    z, t = torch.randn(2, 4, 32, 32), torch.tensor([0.2, 0.7])
+    nothing = torch.zeros(2)
+    one, other = (decoder(z, t, nothing, nothing, asked(2, SHAPE.total, 0.0)) for _ in range(2))
+    torch.testing.assert_close(one, other)
+    one, other = (decoder(z, t, nothing, nothing, asked(2, SHAPE.total, 1.0)) for _ in range(2))
+    assert (one - other).abs().max() > 1e-4
+
+
+def test_guidance_of_one_is_the_plain_guess() -> None:
+    decoder = woken(Decoder(DECODER)).eval()
+    z, t, want = torch.randn(2, 4, 32, 32), torch.tensor([0.2, 0.7]), asked(2, SHAPE.total)
+    nothing = torch.zeros(2)
+    torch.testing.assert_close(
+        losses.guided(decoder, z, t, nothing, nothing, want), decoder(z, t, nothing, nothing, want)
+    )
+
+
+# The walks.
+
+
+@pytest.fixture(scope="module")
+def painter(made_pool: pool.Pool) -> Painter:
+    made = Painter(PRIOR, DECODER)
+    woken(made.prior), woken(made.decoder)
+    made.embedder = made_pool.embedder
+    return made.eval().requires_grad_(False)
+
+
+def said(rows: int) -> tuple[Said, Said]:
+    style = torch.zeros(rows, dtype=torch.long)
+    words = Said(torch.tensor([[3, 4, 5]] * rows), torch.ones(rows, 3), style)
+    return words, Said(torch.zeros(rows, 1, dtype=torch.long), torch.ones(rows, 1), style + 2)
+
+
+def test_a_canvas_is_kept_where_the_mask_is_black(painter: Painter) -> None:
+    e, style, generators = torch.randn(2, SHAPE.total), torch.zeros(2, dtype=torch.long), picture_generators(3, 2)
+    picture = torch.rand(2, 4, 32, 32) * 2 - 1
+    mask = torch.zeros(2, 1, 32, 32)
+    mask[..., 16:] = 1
+    for jumps in (True, False):
+        made = painter.render(e, style, Manner(steps=4, jumps=jumps), generators, Canvas(picture, 1.0, mask))
+        torch.testing.assert_close(made[..., :16], picture[..., :16])
+        assert (made[..., 16:] - picture[..., 16:]).abs().max() > 0.01
+
+
+def test_a_canvas_of_little_strength_is_nearly_kept(painter: Painter) -> None:
+    e, style = torch.randn(1, SHAPE.total), torch.zeros(1, dtype=torch.long)
+    picture = torch.full((1, 4, 32, 32), 0.5)
+    manner = Manner(steps=8)
+    near, far = (
+        (painter.render(e, style, manner, picture_generators(1, 1), Canvas(picture, strength)) - picture).abs().mean()
+        for strength in (0.1, 1.0)
+    )
+    assert near < far
+
+
+def test_revising_by_nothing_changes_nothing_and_by_all_imagines(painter: Painter) -> None:
+    e, (words, none) = torch.randn(2, SHAPE.total), said(2)
+    torch.testing.assert_close(painter.revise(e, 0.0, words, none, Manner(), picture_generators(0, 2)), e)
+    imagined = painter.imagine(words, none, Manner(), picture_generators(0, 2))
+    torch.testing.assert_close(painter.revise(e, 1.0, words, none, Manner(), picture_generators(0, 2)), imagined)
+
+
+def test_prior_guidance_of_one_does_not_look_at_what_is_unsaid(painter: Painter) -> None:
+    words, none = said(1)
+    manner = Manner(prior_guidance=1.0)
+    one = painter.imagine(words, none, manner, picture_generators(0, 1))
+    other = painter.imagine(
+        words, Said(torch.tensor([[7]]), torch.ones(1, 1), none.style), manner, picture_generators(0, 1)
+    )
+    torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_tiles_are_painted_with_another_seam_at_every_step(painter: Painter) -> None:
+    e, style = torch.randn(1, SHAPE.total), torch.zeros(1, dtype=torch.long)
+    plain, tiled = (
+        painter.render(e, style, Manner(steps=4, tile=tile), picture_generators(1, 1)) for tile in (False, True)
+    )
+    assert (plain - tiled).abs().max() > 1e-3
+
+
+# The pool and the schooling.
+
+
+def test_a_pool_that_was_interrupted_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "SHARD", 16)
+    pictures = drawings(40, seed=1)
+    sample = lambda i: pool.Sample(pictures[i], 0, 1.0)  # noqa: E731
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    list(pool.make(whole, 40, sample, efficientnet_lite0(), SHAPE, fit_on=32))
+    next(pool.make(halves, 40, sample, efficientnet_lite0(), SHAPE, fit_on=32))
+    assert len(pool.opened(halves)) == 16
+    list(pool.make(halves, 40, sample, efficientnet_lite0(), SHAPE, fit_on=32))
+    for name in ("pixels", "embedding", "style", "weight"):
+        assert (whole / f"{name}.npy").read_bytes() == (halves / f"{name}.npy").read_bytes()
+    with pytest.raises(UsageError, match="another pool"):
+        list(pool.make(halves, 30, sample, efficientnet_lite0(), SHAPE))
+
+
+def test_a_batch_is_a_function_of_seed_and_step_and_shared_by_processes(made_pool: pool.Pool) -> None:
+    for size in (32, None):
+        whole = pool.Batches(made_pool, 8, 5, size).at(3)
+        again = pool.Batches(made_pool, 8, 5, size).at(3)
+        shares = [pool.Batches(made_pool, 8, 5, size, rank, 2).at(3) for rank in range(2)]
+        torch.testing.assert_close(whole.pictures, again.pictures)
+        torch.testing.assert_close(torch.cat([s.pictures for s in shares]), whole.pictures)
+        torch.testing.assert_close(torch.cat([s.given["style"] for s in shares]), whole.given["style"])
+        torch.testing.assert_close(torch.cat([s.given["embedding"] for s in shares]), whole.given["embedding"])
+
+
+def test_rows_are_drawn_by_their_weight(made_pool: pool.Pool) -> None:
+    heavy = np.ones(40, np.float32)
+    heavy[:20] = 0
+    batches = pool.Batches(replace(made_pool, weight=heavy), 256, 0, 32)
+    seen = batches.at(0).given["embedding"]
+    light = torch.from_numpy(made_pool.embedding[:20].astype(np.float32))
+    assert not (seen[:, None] == light[None]).all(2).any()
+
+
+PLAN = School(
+    "test",
+    PoolSettings(40, 2),
+    PartSettings(1, {"width": 64, "depth": 1, **SMALL}, {"batch": 8, "precision": "fp32"}),
+    PartSettings(
+        1,
+        {"size": 32, "widths": [16], "waist": 64, "depth": 1, "fold": 2, **SMALL},
+        {"batch": 8, "precision": "fp32", "optimizer": "muon"},
+        few_step=0.5,
+    ),
+)
+
+
+@pytest.mark.parametrize("part", ["prior", "decoder"])
+def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: Path, made_pool: pool.Pool) -> None:
+    def run(folder: Path, steps: int) -> None:
+        how = How(budget={"steps": 6})
+        made = (
+            prior_run(folder, PLAN, made_pool, 2, 20, how)
+            if part == "prior"
+            else decoder_run(folder, PLAN, made_pool, 2, how)
+        )
+        events = made.from_where_it_stopped()
+        for _ in zip(range(steps), events, strict=False):
+            pass
+        events.close()
+
+    run(tmp_path / "whole", 99)
+    run(tmp_path / "parts", 2)
+    run(tmp_path / "parts", 2)
+    run(tmp_path / "parts", 99)
+    (one, _), (other, _) = (load_training(tmp_path / name) for name in ("whole", "parts"))
+    assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_part_begun_with_other_settings_is_not_gone_on_with(tmp_path: Path, made_pool: pool.Pool) -> None:
+    list(decoder_run(tmp_path, PLAN, made_pool, 2, How(budget={"steps": 1})).go())
+    other = replace(PLAN, decoder=replace(PLAN.decoder, model={**PLAN.decoder.model, "depth": 2}))
+    with pytest.raises(UsageError, match="another config"):
+        decoder_run(tmp_path, other, made_pool, 2, How(budget={"steps": 2})).resume()
+
+
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
+def test_shipped_recipes_build(name: str) -> None:
+    plan = school(name)
+    with torch.device("meta"):
+        Prior(PriorConfig(words=100, styles=3, **plan.prior.model))
+        Decoder(DecoderConfig(styles=3, **plan.decoder.model))
+
+
+def test_an_unknown_recipe_offers_the_known_ones() -> None:
+    with pytest.raises(NotFoundError, match="gpu"):
+        school("gpuu")
+
+
+def test_batches_without_captions_say_so(made_pool: pool.Pool) -> None:
+    with pytest.raises(UsageError, match="no captions"):
+        pool.Batches(replace(made_pool, tokens=None), 4, 0, None).at(0)
+
+
+def test_unfitted_embedder_and_batch_keep_their_shapes() -> None:
+    assert Embedder(SHAPE)(look(efficientnet_lite0(), torch.zeros(1, 4, 128, 128), 4)).shape == (1, SHAPE.total)
+    assert Batch(torch.zeros(1), None).given == {}

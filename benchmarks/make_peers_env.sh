@@ -13,6 +13,7 @@ from peerlib.shim import load_torchvision
 
 load_torchvision()
 import denoising_diffusion_pytorch  # noqa: E402, F401
+import diffusers.models.unets.unet_2d_condition  # noqa: E402, F401
 import pythae.models  # noqa: E402, F401
 import pythae.samplers  # noqa: E402, F401
 import pythae.trainers  # noqa: E402, F401

@@ -22,58 +22,61 @@ from pathlib import Path
 
 from danqing.words.chinese import LONGEST, is_han
 from danqing.words.colours import COLOURS
-from danqing.words.forms import singulars, split, stems
+from danqing.words.forms import listed, singulars, split, stems
 from danqing.words.lexicon import HOME, IGNORED, Lexicon, Meaning, rows, slips
 
 LEAST = 2
 """times that a word must be said in the training captions, see training_texts"""
-COMPOSING = """with without and or of in on under above below left right beside next to behind front wearing holding
-    riding has background big large small tiny many pair zero one two three four five six seven eight nine ten eleven
-    twelve no style sticker emoji icon drawing outline flat 3d shaded silhouette black-and-white left-facing
-    right-facing upside down up middle between outside inside cartoon cute colourful light dark bright pattern striped
-    dotted sitting standing lying running walking flying swimming sleeping eating drinking reading writing playing
-    dancing singing smiling laughing crying jumping climbing driving thinking hugging burning floating long tall short
-    round square circle triangle star heart old new young happy sad angry fat thin open closed silver colour picture
-    photo from for pixel simple realistic t-shirt x-ray yo-yo e-mail jack-o-lantern""".split()
+COMPOSING = listed(
+    """with without and or of in on under above below left right beside next to behind front wearing holding riding has
+    background big large small tiny many pair zero one two three four five six seven eight nine ten eleven twelve no
+    style sticker emoji icon drawing outline flat 3d shaded silhouette black-and-white left-facing right-facing
+    upside down up middle between outside inside cartoon cute colourful light dark bright pattern striped dotted
+    sitting standing lying running walking flying swimming sleeping eating drinking reading writing playing dancing
+    singing smiling laughing crying jumping climbing driving thinking hugging burning floating long tall short round
+    square circle triangle star heart old new young happy sad angry fat thin open closed silver colour picture photo
+    pixel simple realistic t-shirt x-ray yo-yo e-mail jack-o-lantern"""
+)
 WORD = re.compile(r"[a-z]{2,}|[0-9]+(?:st|nd|rd|th)|[23]d")
 
 CONCRETE = {3: 0, 4: 2, 5: 6, 6: 4, 8: 3, 13: 5, 15: 3, 17: 3, 18: 6, 19: 2, 20: 6, 27: 3}
-"""WordNet's files of nouns whose kinds can be seen (the widest, act, animal, artifact, body, food, location, object, person,
-phenomenon, plant, substance) -> how far up the kinds are followed"""
-TOO_WIDE = frozenset(
-    """thing object unit whole artifact matter substance material structure covering part piece way place area
-    region location point position cause being life body group set mass product work act action event activity
-    form kind item article fixture system device equipment facility means creation line surface layer section
-    side end top bottom space extension process state change condition agent good commodity field zone district
-    territory boundary opening passage communication representation mark sign use attribute property cell tissue
-    organ character number one first content order power force movement motion speech compound element mixture
-    solution base gas support connection connector control controller mechanism assembly construction contact
-    cover cut strip sheet plate stick bar block frame bit head center centre hold stock adult worker leader user
-    member player expert creator performer relative follower associate scholar professional authority resident
-    native component molecule immortal protection equal simple turn help cardinal ground platform summit
-    employee shape nothing building_block task treat remove container domain skill male female sample drug
-    vitamin therapy treatment wrongdoing crime business division subject message operation procedure test step
-    effort job pattern decoration basis fact solid supernatural commerce fluid reduction
-    management getting herb shrub error multiple full endocrine protein medication booster maker assistant speaker
-    recreation measuring entertainer machine instrument private collection content exchange
-    """.split()
+"""WordNet's files of nouns whose kinds can be seen (the widest, act, animal, artifact, body, food, location, object,
+person, phenomenon, plant, substance) -> how far up the kinds are followed"""
+THINGS = (5, 6, 8, 13, 18, 20)
+"""files of nouns that are things of their own, whatever verb they sound like"""
+TOO_WIDE = listed(
+    """thing object unit whole artifact matter substance material structure covering part piece way place area region
+    location point position cause being life body group set mass product work act action event activity form kind
+    item article fixture system device equipment facility means creation line surface layer section side end top
+    bottom space extension process state change condition agent good commodity field zone district territory
+    boundary opening passage communication representation mark sign use attribute property cell tissue organ
+    character number one first content order power force movement motion speech compound element mixture solution
+    base gas support connection connector control controller mechanism assembly construction contact cover cut strip
+    sheet plate stick bar block frame bit head center centre hold stock adult worker leader user member player
+    expert creator performer relative follower associate scholar professional authority resident native component
+    molecule immortal protection equal simple turn help cardinal ground platform summit employee shape nothing
+    building_block task treat remove container domain skill male female sample drug vitamin therapy treatment
+    wrongdoing crime business division subject message operation procedure test step effort job pattern decoration
+    basis fact solid supernatural commerce fluid reduction management getting herb shrub error multiple full
+    endocrine protein medication booster maker assistant speaker recreation measuring entertainer machine instrument
+    private collection exchange"""
 )
 """kinds that say nothing for a picture"""
-MOVING = frozenset(
-    """running walking flying swimming sleeping eating drinking reading writing playing dancing singing smiling laughing
-    crying jumping climbing driving thinking hugging burning cooking kissing fishing""".split()
+MOVING = listed(
+    """running walking flying swimming sleeping eating drinking reading writing playing dancing singing smiling
+    laughing crying jumping climbing driving thinking hugging burning cooking kissing fishing"""
 )
 """what a verb may be taken for, being a way of doing it ('sprint': running)"""
-LOOKING = frozenset(
+LOOKING = listed(
     """big large small tiny long tall short round square old new young happy sad angry fat thin open closed light dark
-    bright cute beautiful colourful striped dotted hot cold wet dry dirty clean broken burning strong rich scary fluffy
-    soft sweet funny red orange yellow green blue purple pink brown black white grey gold silver turquoise hairy bald
-    flat curved frozen flaming fresh spicy sharp wooden tired scared surprised sleepy smiling crying fast""".split()
+    bright cute beautiful colourful striped dotted hot cold wet dry dirty clean broken burning strong rich scary
+    fluffy soft sweet funny red orange yellow green blue purple pink brown black white grey gold silver turquoise
+    hairy bald flat curved frozen flaming fresh spicy sharp wooden tired scared surprised sleepy smiling crying fast"""
 )
 """what an adjective may be taken for, being a shade of it ('gigantic': large)"""
-BARE = frozenset(
-    """with without and or of in on under above below left right beside next to behind front has no not for from between
-    outside inside up down nothing""".split()
+BARE = listed(
+    """with without and or of in on under above below left right beside next to behind front has no not for from
+    between outside inside up down nothing"""
 )
 """words that join others; nothing is taken for them"""
 RUDE = re.compile(r"offensive|disparag|\bslurs?\b|derogat|contempt|promiscu|prostitut", re.IGNORECASE)
@@ -107,7 +110,7 @@ def count_tokens(texts: Counter[str], nouns: set[str]) -> Counter[str]:
     plain = {word for word in said if WORD.fullmatch(word) and not plural(word, said | nouns)}
     plain |= {single for word in said for single in singulars(word) if single in nouns and WORD.fullmatch(single)}
     with tempfile.TemporaryDirectory() as folder:
-        lexicon = draft(Path(folder), sorted(plain | set(COMPOSING)))
+        lexicon = draft(Path(folder), sorted(plain | COMPOSING))
         counts: Counter[str] = Counter()
         for text, count in texts.items():
             counts.update(dict.fromkeys(known(lexicon, text), count))
@@ -133,7 +136,7 @@ def known(lexicon: Lexicon, text: str) -> tuple[str, ...]:
 
 def ordered(counts: Counter[str]) -> list[str]:
     """The most frequent first; words for composing stand with what is said some ten times."""
-    always = {*COMPOSING, *COLOURS}
+    always = COMPOSING | COLOURS.keys()
     chosen = {word for word, count in counts.items() if count >= LEAST} | always
     return sorted(chosen, key=lambda word: (-max(counts[word], 10 * (word in always)), word))
 
@@ -289,7 +292,7 @@ def verb_form(lexicon: Lexicon, net: WordNet, word: str) -> bool:
     if not word.endswith(("ing", "ed")):
         return False
     verbs = {stem for stem in stems(word) if any(key[0] == "v" for _, _, key in net.senses.get(stem, ()))}
-    thing = any(key[0] == "n" and net.synsets[key].file in (5, 6, 8, 13, 18, 20) for _, _, key in net.senses.get(word, ()))
+    thing = any(key[0] == "n" and net.synsets[key].file in THINGS for _, _, key in net.senses.get(word, ()))
     return not thing and any(stem in lexicon.ids for stem in verbs)
 
 
@@ -343,7 +346,10 @@ def write_emoji(npm: Path, path: Path) -> None:
     path.write_text("".join(f"{key}\t{en[key]}\t{zh[key]}\n" for key in keys), encoding="utf-8")
 
 
-NO_PICTURE = frozenset("编辑 箭头方向 链接 品牌 数据图表 数据 抽象图形 界面组件 基础 办公文档 其它 用户人名 电商财产 图形 符号标识 时间日期 手势动作 几何图形 硬件 游戏 操作".split())  # fmt: skip
+NO_PICTURE = listed(
+    """编辑 箭头方向 链接 品牌 数据图表 数据 抽象图形 界面组件 基础 办公文档 其它 用户人名 电商财产 图形 符号标识
+    时间日期 手势动作 几何图形 硬件 游戏 操作"""
+)
 """categories of IconPark that are buttons, not things"""
 
 
@@ -379,7 +385,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lexicon = draft(Path(folder), words)
         said = [known(lexicon, text) for text in texts]
-        phrases = {pair for tokens in said for pair in pairwise(tokens)} | {tokens for tokens in said if len(tokens) > 1}
+        phrases = {pair for tokens in said for pair in pairwise(tokens)} | set(said)
         near = {word: to for word, to in NearWords(net, lexicon, phrases).table().items()
                 if not verb_form(lexicon, net, word)}  # fmt: skip
         stop = list(real_words(Path(folder), net, near))

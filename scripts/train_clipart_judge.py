@@ -91,8 +91,8 @@ def viewed(pictures: Tensor, view: str, luck: Generator) -> Tensor:
 
 
 def features(found: Clipart, rows: Sequence[int], view: str) -> Tensor:
-    """(N, FEATURES) float16 of one view of the drawings."""
-    luck, parts, start = generator("judge views", view), [], time.time()
+    """(n, FEATURES) float16 of one view of the drawings at `rows`."""
+    luck, parts, start = generator("judge views", view), [torch.empty(0, FEATURES, dtype=torch.float16)], time.time()
     for begin in range(0, len(rows), 256):
         pixels = torch.from_numpy(found.white(np.asarray(rows[begin : begin + 256]))).permute(0, 3, 1, 2)
         parts.append(in_batches(lambda some: describe(viewed(some, view, luck)), pixels).half())
@@ -101,16 +101,19 @@ def features(found: Clipart, rows: Sequence[int], view: str) -> Tensor:
 
 
 def cached(path: Path | None, found: Clipart, rows: Sequence[int]) -> Tensor:
-    """The features of all views, from the cache if it is of this set."""
-    mark = f"{found.card['sha256']['pictures.npy']} {words.STATISTICS} {words.PLACED} {words.PLACES}"
+    """The features of all views, (views, N, FEATURES) float16; those of pictures that are in the cache come from it."""
+    marks = [hashlib.sha256(found.pictures[row].tobytes()).hexdigest() for row in rows]
+    stored: dict[str, Tensor] = {}
     if path is not None and path.exists():
-        with np.load(path) as stored:
-            if str(stored["mark"]) == mark:
-                return torch.from_numpy(stored["features"])
-    made = torch.stack([features(found, rows, view) for view in VIEWS])
-    if path is not None:
-        np.savez(path, features=made.numpy(), mark=mark)
-    return made
+        with np.load(path) as file:
+            stored = dict(zip(file["marks"].tolist(), torch.from_numpy(file["features"]).unbind(1), strict=True))
+    new = [place for place, mark in enumerate(marks) if mark not in stored]
+    made = torch.stack([features(found, [rows[place] for place in new], view) for view in VIEWS])
+    stored |= {marks[place]: made[:, column] for column, place in enumerate(new)}
+    everything = torch.stack([stored[mark] for mark in marks], 1)
+    if path is not None and new:
+        np.savez(path, features=everything.numpy(), marks=marks)
+    return everything
 
 
 def lesson(found: Clipart, cache: Path | None) -> Lesson:

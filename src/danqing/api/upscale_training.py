@@ -121,7 +121,7 @@ def draw(folder: Path, clipart: Clipart, count: int, seed: int) -> Generator[Pro
     state = {"rows": [clipart.rows[i].id for i in rows], "side": SIDE}
     folder.mkdir(parents=True, exist_ok=True)
     path, notes = folder / "pictures.npy", folder / "pictures.json"
-    known = json.loads(notes.read_text()) if notes.exists() else {**state, "done": 0}
+    known: dict[str, Any] = json.loads(notes.read_text()) if notes.exists() else {**state, "done": 0}
     if {**known, "done": 0} != {**state, "done": 0}:
         raise UsageError(f"The renders in '{folder}' are of another set or count; remove them or change --out.")
     if known["done"] == len(rows):

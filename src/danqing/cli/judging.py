@@ -22,7 +22,11 @@ def evaluate(
     model: ModelName,
     data: Annotated[
         str | None,
-        typer.Argument(metavar="DATA", help="As for train; none for clipart.", autocompletion=complete_paths),
+        typer.Argument(
+            metavar="DATA",
+            help="A folder, a .zip, an .npz or a named source; none for clipart.",
+            autocompletion=complete_paths,
+        ),
     ] = None,
     n: Annotated[
         int, typer.Option("-n", help="How many pictures to paint and compare; clipart: at most so many of each kind.")
@@ -36,12 +40,13 @@ def evaluate(
     ] = None,
     painter: Annotated[
         str | None,
-        typer.Option("--model", help="clipart: a painter's folder; Danqing's own if left out.",
-                     autocompletion=complete_models),
+        typer.Option(
+            "--model", help="clipart: a painter's folder; Danqing's own if left out.", autocompletion=complete_models
+        ),
     ] = None,
     sheet: Annotated[bool, typer.Option("--sheet", help="clipart: also sheets to look at.")] = False,
     device: Device = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Judge a model against real pictures. Beside each figure stands what other real pictures would get.
 
     `danqing evaluate clipart` judges the painter of words by what it never saw of the clip-art set.

@@ -4,6 +4,8 @@ import re
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
+from danqing.words.forms import listed
+
 HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff"
 """the Chinese characters, as the inside of a set of a regular expression"""
 IS_HAN = re.compile(f"[{HAN}]")
@@ -14,11 +16,15 @@ NUMBERS = {
     "一": "one", "两": "two", "二": "two", "三": "three", "四": "four", "五": "five", "六": "six", "七": "seven",
     "八": "eight", "九": "nine", "十": "ten", "十一": "eleven", "十二": "twelve",
 }  # fmt: skip
-COUNTERS = "个只条朵棵匹位名颗片辆架艘座栋幢间件顶双根支枝块张幅把本台部场滴粒串株尾头具道扇面口副轮盏枚缕束团堆排套份封首"
+COUNTERS = (
+    "个只条朵棵匹位名颗片辆架艘座栋幢间件顶双根支枝块张幅把本台部场滴粒串株尾头具道扇面口副轮盏枚缕束团堆排套份封首"
+)
+"""one of them stands between a number and its noun (三只猫)"""
 VESSELS = {
     "杯": "cup", "碗": "bowl", "瓶": "bottle", "盘": "plate", "篮": "basket", "盒": "box", "箱": "box", "壶": "teapot",
     "锅": "pot", "桶": "bucket", "筐": "basket", "袋": "bag",
 }  # fmt: skip
+"""counters that are things themselves (三杯茶)"""
 
 PLACES = {
     "上": "on", "上面": "on", "上方": "above", "之上": "above", "下": "under", "下面": "under", "底下": "under",
@@ -31,10 +37,17 @@ PLACES = {
     "前": "in front of", "之间": "between", "中间": "between",
 }  # fmt: skip
 """what stands behind its noun in Chinese (在月亮上) and before it in English (on the moon)"""
+OF = "的"
+QUALITIES = listed(
+    """big large small tiny tall long short fat thin round square triangle new old young beautiful cute funny cool
+    strong rich scary magical fresh sweet spicy fluffy soft open closed broken burning melting golden wooden metal
+    striped dirty clean flat 3d cartoon simple realistic hot cold happy sad angry colourful light dark bright silver
+    black-and-white lovely elegant mysterious evil ancient modern smiling crying flying sleeping running many"""
+)
+"""with the colours: words after which 的 joins nothing (红色的花 is a red flower)"""
 AT = "在"
 REACH = 6
 """words after 在 among which its place is looked for"""
-ENDS = frozenset("的，。；、,.;!！?？ \n")
 
 
 class Piece(NamedTuple):

@@ -4,6 +4,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+
+def listed(text: str) -> frozenset[str]:
+    """A set of words, written as one text."""
+    return frozenset(text.split())
+
+
 FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 """full-width ASCII, as Chinese keyboards write it -> ASCII"""
 UNDECOMPOSED = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "þ": "th"})
@@ -26,15 +32,15 @@ IRREGULAR = {
 }  # fmt: skip
 """plural -> singular where no rule finds it"""
 
-STAYING = frozenset(
-    """alas alps always ananas andes arkansas asbestos athens athletics atlas bahamas barbados barracks bellows
-    besides billiards binoculars briefs brussels canvas chaos charles checkers christmas clothes corps cosmos
-    crossroads dallas diabetes dns electronics ethos eyeglasses gallows gas glasses goggles gps gymnastics has
-    headquarters hercules hiccups honduras innings ios its james jeans kansas laos leggings lens logos lucas
-    maldives mars mathematics maths measles mercedes molasses mumps naples netherlands news nicholas olympics os
-    overalls pajamas pancreas pants paralympics pathos perhaps philippines physics pliers politics pyjamas
-    rabies rhinoceros scissors series seychelles shambles shears shorts sms sometimes species sunglasses texas
-    thermos thomas tights tongs towards trousers tweezers vegas was yes""".split()
+STAYING = listed(
+    """alas alps always ananas andes arkansas asbestos athens athletics atlas bahamas barbados barracks bellows besides
+    billiards binoculars briefs brussels canvas chaos charles checkers christmas clothes corps cosmos crossroads
+    dallas diabetes dns electronics ethos eyeglasses gallows gas glasses goggles gps gymnastics has headquarters
+    hercules hiccups honduras innings ios its james jeans kansas laos leggings lens logos lucas maldives mars
+    mathematics maths measles mercedes molasses mumps naples netherlands news nicholas olympics os overalls pajamas
+    pancreas pants paralympics pathos perhaps philippines physics pliers politics pyjamas rabies rhinoceros scissors
+    series seychelles shambles shears shorts sms sometimes species sunglasses texas thermos thomas tights tongs
+    towards trousers tweezers vegas was yes"""
 )
 """words with an s at the end that are no plural, or that mean something else without it; -ss, -us and -is go by rule"""
 

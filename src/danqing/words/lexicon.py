@@ -1,4 +1,4 @@
-"""What Danqing knows of words: the vocabulary, near words, Chinese words and emoji, read once from the shipped files."""
+"""What Danqing knows of words: vocabulary, near words, Chinese words and emoji, read once from the shipped files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from danqing.words.chinese import HAN, LONGEST, is_han, numbers
 from danqing.words.forms import WORDS, singulars, split, stems
@@ -25,7 +25,14 @@ SHORTEST_MEND = 5
 """letters of the shortest word in which a typing slip is mended"""
 SHORTEST_HALF = 4
 """letters of the shortest half of a word written as one ('snowcastle')"""
+COUNTED = re.compile(r"([0-9]+)([a-z]{2,})")
+"""a number and a word written as one ('2cats')"""
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+How = Literal["known", "near", "ignored"]
+HOWS: tuple[How, ...] = ("ignored", "near", "known")
+"""the worst first"""
 
 
 class Meaning(NamedTuple):
@@ -33,8 +40,7 @@ class Meaning(NamedTuple):
 
     tokens: tuple[str, ...]
     """canonical words, all of the vocabulary; none for words that need no drawing, such as 'the'"""
-    how: str
-    """known | near | ignored"""
+    how: How
 
 
 class Emoji(NamedTuple):
@@ -92,8 +98,8 @@ class Lexicon:
         """Of an English text as a whole: near where a part is near, ignored where a part is ignored."""
         if text not in self._seen:
             parts = [meaning for _, meaning in self.english(split(text))]
-            how = next((how for how in ("ignored", "near") if any(part.how == how for part in parts)), "known")
-            self._seen[text] = Meaning(tuple(token for part in parts for token in part.tokens), how)
+            tokens = tuple(token for part in parts for token in part.tokens)
+            self._seen[text] = Meaning(tokens, min((part.how for part in parts), key=HOWS.index, default="known"))
         return self._seen[text]
 
     def _longest(self, words: Sequence[str]) -> tuple[int, Meaning]:
@@ -122,6 +128,8 @@ class Lexicon:
 
     def _guess(self, word: str) -> Meaning:
         """Verb forms, words written as one, typing slips: what no table has."""
+        if counted := COUNTED.fullmatch(word):
+            return self.meaning_of(f"{counted[1]} {counted[2]}")
         for stem in stems(word):
             if stem in self.ids:
                 return Meaning((stem,), "known")
@@ -148,7 +156,7 @@ class Lexicon:
     @cached_property
     def own(self) -> Mapping[str, Meaning]:
         """From the hand-written table: word or phrase (joined by _) -> what it always means."""
-        return {key: meaning for key, meaning in self._hand_written if meaning.how != "near"}
+        return {word: meaning for word, meaning in self._hand_written if meaning.how != "near"}
 
     @cached_property
     def near(self) -> Mapping[str, Meaning]:
@@ -157,18 +165,19 @@ class Lexicon:
         for line in gzip.decompress((self.home / "near.tsv.gz").read_bytes()).decode().splitlines():
             target, _, words = line.partition("\t")
             meaning = IGNORED if target == "!" else Meaning(tuple(target.split(" ")), "near")
-            table.update(dict.fromkeys(words.split(" "), meaning))  # thousands of words have few targets
-        table.update((key, meaning) for key, meaning in self._hand_written if meaning.how == "near")
+            table.update(dict.fromkeys(words.split(), meaning))  # thousands of words have few targets
+        table.update((word, meaning) for word, meaning in self._hand_written if meaning.how == "near")
         return table
 
     @cached_property
     def _hand_written(self) -> list[tuple[str, Meaning]]:
+        """Rows whose canonical word is not in the vocabulary say nothing here."""
         found = []
         for target, words in rows(self.home / "en.tsv"):
             tokens = () if target in "-!" else tuple(target.split(" "))
             if all(token in self.ids for token in tokens):
                 exact, close = Meaning(tokens, "ignored" if target == "!" else "known"), Meaning(tokens, "near")
-                for word in words.split(" "):
+                for word in words.split():
                     key = word if word.isalnum() else "_".join(WORDS.findall(word))
                     found.append((key, close if word[0] == "~" else exact))
         return found
@@ -181,7 +190,7 @@ class Lexicon:
         table.update({zh: (en, True) for en, zh in self._emoji_names()})
         table.update({zh: (en, True) for zh, en in numbers()})
         for en, words in rows(self.home / "zh.tsv"):
-            table.update({zh.removeprefix("~"): (en, zh[0] != "~") for zh in words.split(" ")})
+            table.update({zh.removeprefix("~"): (en, zh[0] != "~") for zh in words.split()})
         return table
 
     @cached_property
@@ -217,14 +226,14 @@ class Lexicon:
     @cached_property
     def simplified(self) -> Mapping[int, str]:
         """For str.translate: traditional character -> simplified one."""
-        return str.maketrans(dict(reversed(pair) for pair in rows(self.home / "traditional.tsv")))
+        return str.maketrans(dict(rows(self.home / "traditional.tsv")))
 
     @cached_property
     def _chinese_names(self) -> Mapping[tuple[str, ...], str]:
         """Tokens -> the best Chinese word; earlier sources win."""
         found: dict[tuple[str, ...], str] = {}
         for en, words in rows(self.home / "zh.tsv"):
-            exact = next((zh for zh in words.split(" ") if zh[0] != "~"), "")
+            exact = next((zh for zh in words.split() if zh[0] != "~"), "")
             if exact and en != "-":
                 found.setdefault(self.meaning_of(en).tokens, exact)
         for zh, (en, _) in self.chinese.items():

@@ -6,19 +6,21 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from danqing.errors import UsageError
-from danqing.words.chinese import AT, ENDS, PLACES, REACH, is_han, segment
+from danqing.words.chinese import AT, OF, PLACES, QUALITIES, REACH, is_han, segment
+from danqing.words.colours import COLOURS
 from danqing.words.forms import fold, split
-from danqing.words.lexicon import IGNORED, Lexicon, Meaning
+from danqing.words.lexicon import IGNORED, How, Lexicon, Meaning
 from danqing.words.prompts import unbracket
 
 LONGEST_PROMPT = 10_000
 """characters"""
 MOST_TOKENS = 24
-
-How = Literal["known", "near", "ignored"]
+SILENT = Meaning((), "known")
+"""of a word that is understood and needs no drawing"""
+QUALITY = QUALITIES | COLOURS.keys()
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def _chinese_word(word: str, lexicon: Lexicon) -> Meaning:
     if not english:
         return IGNORED
     if english == "-":
-        return Meaning((), "known")
+        return SILENT
     meaning = lexicon.meaning_of(english)
     if not meaning.tokens:
         return IGNORED
@@ -205,18 +207,26 @@ def _chinese_word(word: str, lexicon: Lexicon) -> Meaning:
 
 
 def _placed(words: list[str], meanings: list[Meaning], lexicon: Lexicon) -> list[Meaning]:
-    """在…上 becomes 'on …', as in English; a 在 without such a place stays 'in'."""
+    """在…上 becomes 'on …', as in English; a 在 without such a place stays 'in'; 的 after a quality says nothing."""
     out = list(meanings)
     for position, word in enumerate(words):
+        if word == OF and position and QUALITY.issuperset(meanings[position - 1].tokens):
+            out[position] = SILENT
         if word == AT:
-            out[position] = lexicon.meaning_of("in")
-            for other in range(position + 2, min(position + 2 + REACH, len(words))):
-                if words[other - 1] in ENDS or words[other] == AT:
-                    break
-                if words[other] in PLACES:
-                    out[position], out[other] = lexicon.meaning_of(PLACES[words[other]]), Meaning((), "known")
-                    break
+            place = next(_places(words, position), None)
+            out[position] = lexicon.meaning_of(PLACES[words[place]] if place else "in")
+            if place:
+                out[place] = SILENT
     return out
+
+
+def _places(words: list[str], at: int) -> Iterator[int]:
+    """Positions of the words that close the 在 at `at`."""
+    for position in range(at + 1, min(at + 1 + REACH, len(words))):
+        if words[position] in (OF, AT):
+            return
+        if words[position] in PLACES and position > at + 1:
+            yield position
 
 
 def _english(text: str, start: int, weights: list[float], lexicon: Lexicon) -> Iterator[Found]:

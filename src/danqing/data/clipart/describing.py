@@ -102,8 +102,9 @@ def by_words(source: Source, icon: Icon, alias: str | None, reference: Reference
         words, how = taken_apart(icon.name, reference.words), "words"
     if not 1 <= len(words) <= LONGEST or not all(re.fullmatch("[a-z]{2,}", word) for word in words):
         return NO_NAME
-    kind = emoji_kind("", next(iter(icon.groups), ""), source.kind)
-    return icon_row(source, icon, " ".join(words), kind=kind, name_from=how)
+    group = "Flags" if words[-1] == "flag" else next(iter(icon.groups), "")
+    name, kind = " ".join(words), emoji_kind("", group, source.kind)
+    return refusal(name, ["Emoji"]) or icon_row(source, icon, name, kind=kind, name_from=how)
 
 
 _CLOCKS = re.compile("1f55[0-9a-f]|1f56[0-7]")

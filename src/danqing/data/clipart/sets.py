@@ -102,4 +102,15 @@ def _svg(document: Mapping[str, Any], values: Mapping[str, Any]) -> str:
         float(values.get(name, document.get(name, usual)))
         for name, usual in (("left", 0), ("top", 0), ("width", 16), ("height", 16))
     )
-    return squared(values["body"].replace("currentColor", "#000"), (left, top, width, height))
+    return squared(still(values["body"]).replace("currentColor", "#000"), (left, top, width, height))
+
+
+def still(body: str) -> str:
+    """A drawing that moves, as it is with all its parts in sight.
+
+    >>> still('<path opacity="0" d="M0"><animate attributeName="opacity" values="0;1"/></path>')
+    '<path d="M0"></path>'
+    """
+    if "<animate" not in body:
+        return body
+    return re.sub(r"<(animate\w*|set)\b[^>]*/>", "", body).replace(' opacity="0"', "")

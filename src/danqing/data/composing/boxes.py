@@ -75,4 +75,5 @@ def painted_box(alpha: np.ndarray, least: int = 8) -> Box:
     if not across.size:
         return WHOLE
     height, width = alpha.shape
-    return Box(across[0] / width, down[0] / height, (across[-1] + 1) / width, (down[-1] + 1) / height)
+    left, right, top, bottom = int(across[0]), int(across[-1]) + 1, int(down[0]), int(down[-1]) + 1
+    return Box(left / width, top / height, right / width, bottom / height)

@@ -24,6 +24,8 @@ LEAST_CONTRAST = 0.22
 """distance in OKLab between a background and what stands on it"""
 DISC_SHARE = 0.3
 """of backgrounds that are a disc"""
+GROUNDED, GROUNDED_WHITE = 0.15, 0.75
+"""share of scenes that have a background: of all, and of those with something painted white"""
 LIKED = {"gold": 0.3, "grey": 0.5, "brown": 0.7, "white": 0.7, "black": 0.7}
 """how often a colour is taken beside 1 for the others"""
 WORDS = tuple(COLOURS)
@@ -92,6 +94,12 @@ def ground_for(rng: np.random.Generator, stock: Stock, parts: tuple[Part, ...], 
             )
             return Ground("disc" if disc and rng.random() < DISC_SHARE else "full", (red, green, blue), word)
     return None
+
+
+def perhaps_ground(rng: np.random.Generator, stock: Stock, parts: tuple[Part, ...]) -> Ground | None:
+    """Sometimes a background; mostly, where something was painted white, which is lost on white paper."""
+    white = any(part.paint and part.paint.word == "white" for part in parts)
+    return ground_for(rng, stock, parts) if rng.random() < (GROUNDED_WHITE if white else GROUNDED) else None
 
 
 def shown(stock: Stock, part: Part) -> Lch | None:

@@ -32,6 +32,7 @@ _BARE = re.compile(
 """names that go without a or an, besides plurals"""
 _JOINED = re.compile(r"\b(?:and|two|pair|couple|family|people|men|women|group|crowd|with|in|on|over|at|behind|of)\b")
 _PLURAL = re.compile(r"[^sui]s$")
+_PLURALS = frozenset({"people", "men", "women", "children", "feet", "teeth", "mice", "skis", "hands"})
 _ONE_WITH_S = frozenset({"gas", "canvas", "atlas", "christmas", "santa claus", "lens"})
 
 
@@ -46,8 +47,10 @@ def several(name: str) -> bool:
 
 def _is_plural(name: str) -> bool:
     match = _HEAD.match(name)
-    last = (match[1] if match else name).lower().split(" ")[-1]
-    return bool(_PLURAL.search(last)) and last not in _ONE_WITH_S
+    words = (match[1] if match else name).lower().split(" ")
+    if {words[0], words[-1]} & _PLURALS:
+        return True
+    return bool(_PLURAL.search(words[-1])) and words[-1] not in _ONE_WITH_S
 
 
 def bare(name: str) -> bool:

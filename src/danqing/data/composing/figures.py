@@ -62,7 +62,7 @@ def _own(rng: np.random.Generator, stock: Stock, index: int, head: Head) -> tupl
     can = [
         name
         for name, words in worn().items()
-        if suits(wearables()[name, EVERY], head) and not {words.en, words.short_en} & stock.held
+        if suits(wearables()[name, EVERY], head) and not set(words[:4]) & stock.held
     ]
     if not can:
         return None

@@ -14,6 +14,9 @@ from danqing.data.composing.stock import Stock
 MARGIN = 0.03
 """of the frame, that stays free around everything"""
 
+APART = 0.03
+"""of the frame, at least between things that are counted"""
+
 PLACES: dict[str, tuple[float, float]] = {
     "left": (0.0, 0.5), "right": (1.0, 0.5), "top": (0.5, 0.0), "bottom": (0.5, 1.0),
     "top left": (0.0, 0.0), "top right": (1.0, 0.0), "bottom left": (0.0, 1.0), "bottom right": (1.0, 1.0),
@@ -93,12 +96,16 @@ def loose(count: int, shape: tuple[float, float], rng: np.random.Generator) -> l
             width, height = min(shape[0] * scale, 1.0), min(shape[1] * scale, 1.0)
             x, y = float(rng.uniform(0, 1 - width)), float(rng.uniform(0, 1 - height))
             cell = Box(x, y, x + width, y + height)
-            if all(cell.overlap(other) <= 0.02 * width * height for other in cells):
+            if not any(grown(cell, APART).overlap(other) for other in cells):
                 cells.append(cell)
             if len(cells) == count:
                 return cells
         size *= 0.87
     return tidy(count, rng)
+
+
+def grown(box: Box, by: float) -> Box:
+    return Box(box.left - by, box.top - by, box.right + by, box.bottom + by)
 
 
 def shrunk(box: Box, part: float) -> Box:

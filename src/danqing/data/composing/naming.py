@@ -16,6 +16,8 @@ _TITLED = re.compile(r"^(?P<head>[^:]+): (?P<rest>.+)$")
 _LIMB = re.compile(r"\b(?:hand|hands|thumbs|finger|fingers|fist|ear|eye|foot|leg|nose|bone|brain|tooth|mouth)\b")
 _TRAITS = re.compile(r"hair$|^beard$|^bald$")
 _GROUPS = {"kiss": "{} kissing", "couple with heart": "{} with a heart", "family": "family of {}"}
+_RENAMED_ZH = {"鬼": "幽灵"}
+"""names that would be an insult beside a colour"""
 _FLAG_ZH = re.compile(r"^旗: (.+)$")
 _LONGEST_KEYWORD = 24
 
@@ -23,7 +25,7 @@ _LONGEST_KEYWORD = 24
 VERBAL = frozenset({"People & Body", "Smileys & Emotion"})
 """groups in which many Chinese names are verbs"""
 _NOUN_ZH = re.compile(
-    r"(?:人|脸|猫|猴子?|心|手|者|员|师|家|生|童|男孩|女孩|奶奶|爷爷|士|兵|官|民|公主|王子|天使|骷髅|鬼|便便|大便|精灵|巫师|英雄|坏蛋|"
+    r"(?:人|脸|猫|猴子?|心|手|者|员|师|家|生|童|男孩|女孩|奶奶|爷爷|士|兵|官|民|公主|王子|天使|骷髅|鬼|幽灵|便便|大便|精灵|巫师|英雄|坏蛋|"
     r"僵尸|怪|怪物|骨|骨头|眼|眼睛|耳朵|鼻子|嘴|舌头|牙齿|腿|脚|脚印|手指|拳头|手掌|脑|肺|唇印|情书|宝贝|孕妇|白领|侦探|警察|表情|"
     r"对话框|气泡|肌肉|巨怪|魔|器官|机械腿|机械手臂|女郎|先生|老师)$"
 )
@@ -87,6 +89,8 @@ def chinese(name: str) -> str:
     >>> chinese("男人: 红发"), chinese("旗: 中国"), chinese("按键: 3"), chinese("行人: 面向右边")
     ('红发的男人', '中国国旗', '按键3', '面向右边的行人')
     """
+    if name in _RENAMED_ZH:
+        return _RENAMED_ZH[name]
     if match := _FLAG_ZH.match(name):
         return f"{match[1]}国旗"
     match = _TITLED.match(name)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from danqing.data.composing.boxes import Box
-from danqing.data.composing.colouring import ground_for, paintable, repainted
+from danqing.data.composing.colouring import paintable, perhaps_ground, repainted
 from danqing.data.composing.composition import Composition, Part, Thing
 from danqing.data.composing.layout import framed, shaken, within
-from danqing.data.composing.singles import GROUNDED, mirrored
+from danqing.data.composing.singles import mirrored
 from danqing.data.composing.stock import Stock
 from danqing.data.composing.tables import openings, seats
 
@@ -25,14 +25,13 @@ HIDDEN = 0.34
 
 
 def scene(
-    kind: str, rng: np.random.Generator, stock: Stock, parts: Sequence[Part], things: tuple[Thing, ...], relation: str,
-    ground: float = GROUNDED,
-) -> Composition:  # fmt: skip
+    kind: str, rng: np.random.Generator, stock: Stock, parts: Sequence[Part], things: tuple[Thing, ...], relation: str
+) -> Composition:
     """Parts brought into the frame, sometimes before a colour."""
     made = framed(stock, parts)
     rows = tuple(dict.fromkeys(part.row for part in made if not part.own))
-    colour = ground_for(rng, stock, made) if rng.random() < ground else None
-    return Composition(kind, rows, made, things, stock.rows[rows[0]].style, relation, ground=colour)
+    ground = perhaps_ground(rng, stock, made)
+    return Composition(kind, rows, made, things, stock.rows[rows[0]].style, relation, ground=ground)
 
 
 def pair(rng: np.random.Generator, stock: Stock) -> Composition | None:

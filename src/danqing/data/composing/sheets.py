@@ -51,7 +51,8 @@ def sheet(
 def _wrapped(text: str, font: Font, width: int) -> list[str]:
     """Lines that fit; Chinese is broken anywhere, English between words where it can be."""
     lines, line = [], ""
-    for word in text.replace(" ", " \0").split("\0") if text.isascii() else text:
+    chinese = any("\u4e00" <= letter <= "\u9fff" for letter in text)
+    for word in text if chinese else text.replace(" ", " \0").split("\0"):
         if line and font.getlength(line + word.rstrip()) > width - 4:
             lines.append(line.rstrip())
             line = ""

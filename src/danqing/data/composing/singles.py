@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from danqing.data.clipart.colouring import colour_words
 from danqing.data.composing.boxes import Box
-from danqing.data.composing.colouring import ground_for, paintable, repainted
+from danqing.data.composing.colouring import ground_for, paintable, perhaps_ground, repainted
 from danqing.data.composing.composition import Composition, Ground, Part, Thing
+from danqing.data.composing.drawing import draw
 from danqing.data.composing.english import several
 from danqing.data.composing.layout import FRAME, PLACES, framed, loose, shaken, shrunk, tidy, within
 from danqing.data.composing.stock import Stock
@@ -26,8 +28,6 @@ READABLE = re.compile(
 """names of pictures that hold something to read, or that are another thing when mirrored"""
 PAINTED = 0.2
 """share of counted and placed things that are painted"""
-GROUNDED = 0.15
-"""share of scenes that have a coloured background"""
 COUNTS = {2: 0.27, 3: 0.3, 4: 0.2, 5: 0.13, 6: 0.1}
 SMALL = 0.45
 """a placed thing is called small up to this part of the frame"""
@@ -40,7 +40,7 @@ def mirrored(rng: np.random.Generator, stock: Stock, index: int) -> bool:
 
 
 def single(
-    kind: str, rng: np.random.Generator, stock: Stock, index: int, parts: Sequence[Part], thing: Thing,
+    kind: str, stock: Stock, index: int, parts: Sequence[Part], thing: Thing,
     relation: str = "", count: int = 1, ground: Ground | None = None,
 ) -> Composition:  # fmt: skip
     return Composition(kind, (index,), tuple(parts), (thing,), stock.rows[index].style, relation, count, ground)
@@ -52,7 +52,7 @@ def plain(rng: np.random.Generator, stock: Stock) -> Composition | None:
     if index is None:
         return None
     part = Part(index, mirrored=mirrored(rng, stock, index))
-    return single("plain", rng, stock, index, [part], stock.thing(index))
+    return single("plain", stock, index, [part], stock.thing(index))
 
 
 def hue(rng: np.random.Generator, stock: Stock) -> Composition | None:
@@ -65,10 +65,13 @@ def hue(rng: np.random.Generator, stock: Stock) -> Composition | None:
     if found is None:
         return None
     part, thing = found
-    ground = ground_for(rng, stock, (part,)) if rng.random() < GROUNDED else None
+    ground = perhaps_ground(rng, stock, (part,))
     if ground:
         part = within(stock, part, shrunk(FRAME, 0.8))
-    return single("hue", rng, stock, index, [part], thing, ground=ground)
+    alone = single("hue", stock, index, [part], thing)
+    if colour_words(draw(alone, stock.pictures))[:1] != [thing.colour]:  # the paint was tried on a smaller picture
+        return None
+    return replace(alone, ground=ground)
 
 
 def background(rng: np.random.Generator, stock: Stock) -> Composition | None:
@@ -82,7 +85,7 @@ def background(rng: np.random.Generator, stock: Stock) -> Composition | None:
         return None
     room = 0.68 if ground.shape == "disc" else float(rng.uniform(0.6, 0.95))
     part = within(stock, part, shrunk(FRAME, room))
-    return single("background", rng, stock, index, [part], stock.thing(index, scene=True), ground=ground)
+    return single("background", stock, index, [part], stock.thing(index, scene=True), ground=ground)
 
 
 def place(rng: np.random.Generator, stock: Stock) -> Composition | None:
@@ -98,8 +101,8 @@ def place(rng: np.random.Generator, stock: Stock) -> Composition | None:
     x, y = (0.06 + 0.88 * share for share in PLACES[relation])
     left, top = x * (1 - around.width) - around.left, y * (1 - around.height) - around.top
     part = shaken(replace(box, left=box.left + left, top=box.top + top), rng, 0.02)
-    ground = ground_for(rng, stock, (part,)) if rng.random() < GROUNDED else None
-    return single("place", rng, stock, index, [part], thing, relation, ground=ground)
+    ground = perhaps_ground(rng, stock, (part,))
+    return single("place", stock, index, [part], thing, relation, ground=ground)
 
 
 def count(rng: np.random.Generator, stock: Stock) -> Composition | None:
@@ -111,8 +114,8 @@ def count(rng: np.random.Generator, stock: Stock) -> Composition | None:
     number = int(rng.choice(list(COUNTS), p=list(COUNTS.values())))
     made = _in_order(rng, stock, part, number) if rng.random() < 0.5 else _thrown(rng, stock, part, number)
     parts = framed(stock, made)
-    ground = ground_for(rng, stock, parts[:1]) if rng.random() < GROUNDED else None
-    return single("count", rng, stock, index, parts, thing, count=number, ground=ground)
+    ground = perhaps_ground(rng, stock, parts[:1])
+    return single("count", stock, index, parts, thing, count=number, ground=ground)
 
 
 def _countable(stock: Stock, index: int) -> bool:

@@ -24,7 +24,7 @@ TAGS = frozenset({"Animals & Nature", "Food & Drink", "Objects", "Travel & Place
 PEOPLE = frozenset({"People & Body", "Smileys & Emotion"})
 RULED = 0.7
 """share of a picture that one of its colours must have to be named in a scene"""
-SMILEYS = 0.15
+SMILEYS = 0.07
 """weight of a smiley's head beside that of an animal, of which there are far fewer"""
 
 

@@ -60,7 +60,12 @@ class Asked:
 
 
 class Decoder(nn.Module):
-    """decoder(z, t, span, guide, asked) -> the clean picture it expects, (B, 4, S, S)."""
+    """decoder(z, t, span, guide, asked) -> the clean picture it expects, (B, 4, S, S).
+
+    The network gives the picture itself and not what is missing to it: 4 x 4 pixels of noise have 64 dimensions, more
+    than its outer levels have channels, so it could never take all noise away, while clean pictures have few (Li & He,
+    arXiv 2511.13720, sec. 3).
+    """
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -83,8 +88,7 @@ class Decoder(nn.Module):
         vector = self.time(t) + self.span(span) + self.guide(guide / 8) + self.rough(asked.rough) * known
         vector = vector + self.style(asked.style) + self.whole(whole) * known + self.nothing * (1 - known)
         place = (self.cells(cells) * known[:, None]).mT.unflatten(2, (GRID, GRID))
-        out = self.net(flow.over(flow.unit(t, SPREAD), z) * z, F.silu(vector), place)
-        return flow.from_rest(out.float(), z, t, SPREAD)
+        return self.net(flow.over(flow.unit(t, SPREAD), z) * z, F.silu(vector), place).float()
 
     def parts(self, e: Tensor) -> tuple[Tensor, Tensor]:
         whole = self.config.whole

@@ -33,12 +33,9 @@ def asked_of(decoder: Decoder, batch: Batch, now: Now) -> Asked:
 
 
 def decoder_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
-    """Velocity error on pictures, t = sigmoid(N(-0.6, 1.2)): noisier than for 28 px, yet with times that are nearly clean.
-
-    Noisy times decide what is painted (arXiv 2511.13720); without nearly clean ones a short training leaves speckles.
-    """
+    """Velocity error on pictures, t = sigmoid(N(-0.8, 1.0)): noisy times decide what is painted (arXiv 2511.13720)."""
     x, rows = batch.pictures, len(batch.pictures)
-    t = torch.sigmoid(now.chance.normal(rows) * 1.2 - 0.6)
+    t = torch.sigmoid(now.chance.normal(rows) - 0.8)
     z = flow.mixed(x, now.chance.normal_like(x), t)
     nothing = torch.zeros_like(t)
     guess = decoder(z, t, nothing, nothing, asked_of(decoder, batch, now))

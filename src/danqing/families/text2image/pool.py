@@ -168,7 +168,7 @@ def write_captions(folder: Path, captions_at: Callable[[int], Sequence[Sequence[
         for k, caption in enumerate(captions_at(row)):
             kept[k, : min(len(caption), LENGTH)] = caption[:LENGTH]
     with atomic_path(folder / "tokens.npy") as temporary, temporary.open("wb") as file:
-        np.save(file, tokens)
+        np.lib.format.write_array(file, tokens, allow_pickle=False)
 
 
 def _arrays(folder: Path, count: int, shape: Shape) -> dict[str, Any]:

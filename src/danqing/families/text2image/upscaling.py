@@ -1,8 +1,8 @@
 """From 128 px to 256, 512 and 1024 by a network that has learned how drawings look when they are large.
 
 Pictures are premultiplied RGBA. The network learns from the vectors themselves: what it is to find is a drawing at
-512 px, what it is given is the mean of blocks of it, often worn as a decoder's pictures are (soft, a little noise, faint
-blocks), so that edges come out clean.
+512 px, what it is given is the mean of blocks of it, often worn as a decoder's pictures are (soft, a little noise,
+faint blocks), so that edges come out clean.
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ INVERTED, OPAQUE, FAINT = 0.2, 0.25, 0.1
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """Pieces of large renders; which ones a step sees is a pure function of (seed, step), every process takes its share."""
+    """Pieces of large renders; which a step sees is a pure function of (seed, step), every process takes its share."""
 
     pictures: np.ndarray
     """(N, S, S, 4) uint8 premultiplied"""
@@ -108,7 +108,7 @@ def business(piece: np.ndarray) -> int:
 
 def varied(piece: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Turned, mirrored, in other colours, on a ground, fainter: all that leaves the edges as true as they were."""
-    piece = np.rot90(piece, rng.integers(4))
+    piece = np.rot90(piece, int(rng.integers(4)))
     piece = piece[:, ::-1] if rng.random() < 0.5 else piece
     alpha = piece[..., 3:]
     colours = piece[..., rng.permutation(3)]
@@ -212,7 +212,8 @@ def sobel(x: Tensor) -> Tensor:
 def shipped_upscaler() -> Upscaler:
     """The network that comes with Danqing; BadWeightsError where it is missing or damaged."""
     config = read(UpscalerConfig, read_card(SHIPPED).get("config", {}), "the card of the upscaler")
-    return fill(Upscaler(config), SHIPPED).to(memory_format=torch.channels_last)
+    net: Any = fill(Upscaler(config), SHIPPED)
+    return net.to(memory_format=torch.channels_last)
 
 
 def enlarge(rgba: np.ndarray, to: int | Sequence[int], net: Upscaler | None = None) -> np.ndarray:

@@ -31,7 +31,7 @@ COMPOSING = listed(
     """with without and or of in on under above below left right beside next to behind front wearing holding riding has
     background big large small tiny many pair zero one two three four five six seven eight nine ten eleven twelve no
     style sticker emoji icon drawing outline flat 3d shaded silhouette black-and-white left-facing right-facing
-    upside down up middle between outside inside cartoon cute colourful light dark bright pattern striped dotted
+    upside down up middle between outside cartoon cute colourful light dark bright pattern striped dotted
     sitting standing lying running walking flying swimming sleeping eating drinking reading writing playing dancing
     singing smiling laughing crying jumping climbing driving thinking hugging burning floating long tall short round
     square circle triangle star heart old new young happy sad angry fat thin open closed silver colour picture photo
@@ -110,7 +110,7 @@ def count_tokens(texts: Counter[str], nouns: set[str]) -> Counter[str]:
     plain = {word for word in said if WORD.fullmatch(word) and not plural(word, said | nouns)}
     plain |= {single for word in said for single in singulars(word) if single in nouns and WORD.fullmatch(single)}
     with tempfile.TemporaryDirectory() as folder:
-        lexicon = draft(Path(folder), sorted(plain | COMPOSING))
+        lexicon = draft(Path(folder), sorted(plain | COMPOSING | COLOURS.keys()))
         counts: Counter[str] = Counter()
         for text, count in texts.items():
             counts.update(dict.fromkeys(known(lexicon, text), count))

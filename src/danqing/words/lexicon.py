@@ -230,14 +230,15 @@ class Lexicon:
 
     @cached_property
     def _chinese_names(self) -> Mapping[tuple[str, ...], str]:
-        """Tokens -> the best Chinese word; earlier sources win."""
+        """Tokens -> the best Chinese word: the one written for just this English, then for another way to say it."""
+        exact = [(en, zh) for en, words in rows(self.home / "zh.tsv") for zh in words.split() if zh[0] != "~"]
+        exact += [(en, zh) for zh, (en, _) in self.chinese.items()]
         found: dict[tuple[str, ...], str] = {}
-        for en, words in rows(self.home / "zh.tsv"):
-            exact = next((zh for zh in words.split() if zh[0] != "~"), "")
-            if exact and en != "-":
-                found.setdefault(self.meaning_of(en).tokens, exact)
-        for zh, (en, _) in self.chinese.items():
-            found.setdefault(self.meaning_of(en).tokens, zh)
+        for en, zh in exact:
+            found.setdefault(tuple(en.split()), zh)
+        for en, zh in exact:
+            if (meaning := self.meaning_of(en)).how == "known":
+                found.setdefault(meaning.tokens, zh)
         return found
 
     def chinese_of(self, token: str) -> str:

@@ -37,7 +37,10 @@ class Lessons:
     def stock(self) -> Stock:
         """The rows to compose from: those of the wanted kinds, never one that is held out."""
         wanted = set(self.plain.tolist())
-        rows = [row if i in wanted else replace(row, split="unused") for i, row in enumerate(self.clipart.rows)]
+        rows = [
+            replace(row, split="unused") if row.split == "train" and i not in wanted else row
+            for i, row in enumerate(self.clipart.rows)
+        ]
         return Stock(rows, self.clipart.pictures)
 
     @cached_property
@@ -50,7 +53,7 @@ class Lessons:
     def composition_at(self, i: int) -> Composition:
         if i < len(self.plain):
             row = int(self.plain[i])
-            return single("plain", self.chance("plain", i), self.stock, row, [Part(row)], self.stock.thing(row))
+            return single("plain", self.stock, row, [Part(row)], self.stock.thing(row))
         return compose(self.chance("compose", i), self.stock)
 
     def sample_at(self, i: int) -> Sample:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from danqing.errors import UsageError
+from danqing.errors import NotFoundError, UsageError
 from danqing.families.text2image.embedding import SIDE, Embedder, Seen, Shape, look
 from danqing.images.writing import atomic_path, write_atomic
 from danqing.nn.chance import generator
@@ -139,7 +139,9 @@ def make(
 
 
 def opened(folder: Path) -> Pool:
-    """The finished pool, mapped into memory."""
+    """The pool as far as it has been made, mapped into memory. NotFoundError where there is none."""
+    if not _done(folder):
+        raise NotFoundError(f"There is no pool in '{folder}'; make it first (part pool).")
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pixels", "embedding")}
     arrays |= {name: np.load(folder / f"{name}.npy") for name in ("style", "weight")}
     if (folder / "tokens.npy").exists():

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from danqing.errors import unknown
+from danqing.errors import UsageError, unknown
 from danqing.settings import check_least, check_most, read, read_toml
 
 
@@ -56,7 +56,7 @@ def school(which: str) -> School:
     """A shipped recipe by name (cpu, gpu), or NAME in a TOML file given as FILE.toml or FILE.toml:NAME."""
     path, _, name = which.rpartition(":") if ".toml:" in which else (which, "", "")
     if path.endswith(".toml"):
-        tables, where = read_toml(Path(path).read_text(encoding="utf-8"), path), path
+        tables, where = read_toml(own(path), path), path
         name = name or next(iter(tables), "")
     else:
         text = files("danqing").joinpath("families", "text2image", "recipes.toml").read_text(encoding="utf-8")
@@ -70,3 +70,11 @@ def school(which: str) -> School:
         read(PartSettings, row["prior"], f"{where}, prior"),
         read(PartSettings, row["decoder"], f"{where}, decoder"),
     )
+
+
+def own(path: str) -> str:
+    """The text of a user's recipe file; UsageError where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The recipe '{path}' cannot be read ({error}); give cpu, gpu or a TOML file.") from None

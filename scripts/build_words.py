@@ -79,7 +79,7 @@ BARE = listed(
     between outside inside up down nothing"""
 )
 """words that join others; nothing is taken for them"""
-RUDE = re.compile(r"offensive|disparag|\bslurs?\b|derogat|contempt|promiscu|prostitut", re.IGNORECASE)
+RUDE = re.compile(r"offensive|disparag|\bslurs?\b|derogat|contempt|promiscu|prostitut|sexual|effeminate|brothel|pornog", re.IGNORECASE)
 """said in WordNet's explanation of a word"""
 EMOJI_SETS = ("noto", "twemoji", "openmoji", "fluent-emoji")
 SKIN = re.compile("[\U0001f3fb-\U0001f3ff]")

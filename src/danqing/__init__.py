@@ -18,6 +18,7 @@ __all__ = [
     "describe",
     "edit",
     "evaluate",
+    "evaluate_painter",
     "info",
     "interpolate",
     "load",

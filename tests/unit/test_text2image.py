@@ -202,17 +202,6 @@ def test_a_canvas_is_kept_where_the_mask_is_black(painter: Painter) -> None:
         assert (made[..., 16:] - picture[..., 16:]).abs().max() > 0.01
 
 
-def test_a_canvas_of_little_strength_is_nearly_kept(painter: Painter) -> None:
-    e, style = torch.randn(1, SHAPE.total), torch.zeros(1, dtype=torch.long)
-    picture = torch.full((1, 4, 32, 32), 0.5)
-    manner = Manner(steps=8)
-    near, far = (
-        (painter.render(e, style, manner, picture_generators(1, 1), Canvas(picture, strength)) - picture).abs().mean()
-        for strength in (0.1, 1.0)
-    )
-    assert near < far
-
-
 def test_revising_by_nothing_changes_nothing_and_by_all_imagines(painter: Painter) -> None:
     e, (words, none) = torch.randn(2, SHAPE.total), said(2)
     torch.testing.assert_close(painter.revise(e, 0.0, words, none, Manner(), picture_generators(0, 2)), e)

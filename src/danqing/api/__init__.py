@@ -2,8 +2,10 @@
 
 from danqing.api.act import Act
 from danqing.api.judging import evaluate
+from danqing.api.judging_painter import evaluate_painter
 from danqing.api.likeness import Guess, Kin, describe, sources
 from danqing.api.models import Model, load
+from danqing.api.painter_report import PainterReport
 from danqing.api.painting import edit, interpolate, reconstruct, sample
 from danqing.api.recipes import Replayed, info, replay
 from danqing.api.schooling import Schooled, train_painter
@@ -17,6 +19,7 @@ __all__ = [
     "Kin",
     "Model",
     "Painted",
+    "PainterReport",
     "Replayed",
     "Schooled",
     "Studio",
@@ -25,6 +28,7 @@ __all__ = [
     "describe",
     "edit",
     "evaluate",
+    "evaluate_painter",
     "info",
     "interpolate",
     "load",

@@ -117,13 +117,14 @@ def write_sheets(report: "PainterReport", folder: Path) -> list[Path]:
 def draw(rows: Sequence["Shown"], heads: Sequence[str], path: Path) -> Path:
     """A row of pictures for each, its caption on the left; white where there is none."""
     import numpy as np
+    from PIL import Image
 
     from danqing.images.sheets import sheet
     from danqing.images.writing import write_array
 
-    first = next(picture for row in rows for picture in row.pictures if picture is not None)
-    empty = np.full_like(first, 255)
-    cells = [empty if picture is None else picture for row in rows for picture in row.pictures]
-    captions = [row.caption for row in rows]
-    write_array(sheet(cells, len(heads), 4, 1, captions, heads), path)
+    side = max(len(picture) for row in rows for picture in row.pictures if picture is not None)
+    empty = np.full((side, side, 3), 255, np.uint8)
+    pictures = [empty if picture is None else picture for row in rows for picture in row.pictures]
+    cells = [np.array(Image.fromarray(picture).resize((side, side))) for picture in pictures]
+    write_array(sheet(cells, len(heads), 4, 1, [row.caption for row in rows], heads), path)
     return path

@@ -18,19 +18,28 @@ from danqing.nn.unet import ResBlock
 
 
 class Hourglass(nn.Module):
-    """net(z, steer, place): z (B, C, S, S), steer (B, D), place (B, D, R, R) or smaller -> (B, C, S, S).
+    """net(z, steer, place, hint): z (B, C, S, S), steer (B, D), place (B, D, R, R), hint (B, K, r, r) -> (B, C, S, S).
 
-    D is the width of the waist, R = S / (fold · 2^len(widths)) its side in tokens.
+    D is the width of the waist, R = S / (fold · 2^len(widths)) its side in tokens. `place` comes in at the waist and
+    `hint` (a coarse picture of K channels) beside the folded pixels; both may be smaller and are enlarged.
     """
 
     def __init__(
-        self, size: int, channels: int, widths: Sequence[int], blocks: int, waist: int, depth: int, fold: int
+        self,
+        size: int,
+        channels: int,
+        widths: Sequence[int],
+        blocks: int,
+        waist: int,
+        depth: int,
+        fold: int,
+        hints: int = 0,
     ) -> None:
         """`widths`: channels of the convolutional levels, finest first; `blocks` at each, on either way."""
         super().__init__()
         self.fold, self.rows = fold, size // fold // 2 ** len(widths)
         entry = widths[0] if widths else waist
-        self.inward = nn.Conv2d(channels * fold * fold, entry, 3, padding=1)
+        self.inward = nn.Conv2d(channels * fold * fold + hints, entry, 3, padding=1)
         below = [*widths[1:], waist] if widths else []
         self.down = nn.ModuleList(Level(w, w, blocks, waist) for w in widths)
         self.narrow = nn.ModuleList(nn.Conv2d(4 * w, b, 1) for w, b in zip(widths, below, strict=True))
@@ -41,8 +50,9 @@ class Hourglass(nn.Module):
         self.up = nn.ModuleList(Level(2 * w, w, blocks, waist) for w in widths)
         self.outward = zero(nn.Conv2d(entry, channels * fold * fold, 3, padding=1))
 
-    def forward(self, z: Tensor, steer: Tensor, place: Tensor) -> Tensor:
-        x = self.inward(F.pixel_unshuffle(z, self.fold))
+    def forward(self, z: Tensor, steer: Tensor, place: Tensor, hint: Tensor) -> Tensor:
+        folded = F.pixel_unshuffle(z, self.fold)
+        x = self.inward(torch.cat([folded, enlarged(hint, folded.shape[-1])], dim=1))
         kept = []
         for level, narrow in zip(self.down, self.narrow, strict=True):
             kept.append(level(x, steer))
@@ -59,6 +69,11 @@ class Hourglass(nn.Module):
         for block in self.middle:
             tokens = block(tokens, bend)
         return F.rms_norm(tokens, tokens.shape[-1:]).transpose(1, 2).unflatten(2, (self.rows, self.rows))
+
+
+def enlarged(x: Tensor, side: int) -> Tensor:
+    """(B, C, r, r) -> (B, C, side, side), bilinear."""
+    return F.interpolate(x, size=(side, side), mode="bilinear", align_corners=False)
 
 
 class Level(nn.Module):

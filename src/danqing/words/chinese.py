@@ -71,7 +71,7 @@ def segment(text: str, words: Container[str], longest: int = LONGEST) -> list[Pi
 
     Unknown characters beside each other form one piece.
 
-    >>> [("戴红帽子")[a:b] for a, b, _ in segment("戴红帽子", {"戴", "红", "红帽", "帽子", "子"})]
+    >>> [("戴红帽子")[a:b] for a, b, _ in segment("戴红帽子", {"戴", "红", "红帽", "帽子"})]
     ['戴', '红', '帽子']
     """
     best: list[tuple[int, int, int]] = [(0, 0, 0)] * (len(text) + 1)

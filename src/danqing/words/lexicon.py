@@ -31,8 +31,6 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 How = Literal["known", "near", "ignored"]
-HOWS: tuple[How, ...] = ("ignored", "near", "known")
-"""the worst first"""
 
 
 class Meaning(NamedTuple):
@@ -95,11 +93,12 @@ class Lexicon:
             start += count
 
     def meaning_of(self, text: str) -> Meaning:
-        """Of an English text as a whole: near where a part is near, ignored where a part is ignored."""
+        """Of an English text as a whole: near where a part is near or ignored, ignored where all that counts is."""
         if text not in self._seen:
             parts = [meaning for _, meaning in self.english(split(text))]
             tokens = tuple(token for part in parts for token in part.tokens)
-            self._seen[text] = Meaning(tokens, min((part.how for part in parts), key=HOWS.index, default="known"))
+            plain = all(part.how == "known" for part in parts)
+            self._seen[text] = Meaning(tokens, "known" if plain else "near" if tokens else "ignored")
         return self._seen[text]
 
     def _longest(self, words: Sequence[str]) -> tuple[int, Meaning]:
@@ -167,20 +166,28 @@ class Lexicon:
             meaning = IGNORED if target == "!" else Meaning(tuple(target.split(" ")), "near")
             table.update(dict.fromkeys(words.split(), meaning))  # thousands of words have few targets
         table.update((word, meaning) for word, meaning in self._hand_written if meaning.how == "near")
+        table.update((word, table[target]) for target, word in self._orphans if target in table)
         return table
 
     @cached_property
     def _hand_written(self) -> list[tuple[str, Meaning]]:
-        """Rows whose canonical word is not in the vocabulary say nothing here."""
+        """The rows of en.tsv whose canonical words are all in the vocabulary."""
         found = []
-        for target, words in rows(self.home / "en.tsv"):
-            tokens = () if target in "-!" else tuple(target.split(" "))
-            if all(token in self.ids for token in tokens):
-                exact, close = Meaning(tokens, "ignored" if target == "!" else "known"), Meaning(tokens, "near")
-                for word in words.split():
-                    key = word if word.isalnum() else "_".join(WORDS.findall(word))
-                    found.append((key, close if word[0] == "~" else exact))
+        for target, words in self._rows(True):
+            tokens = () if target in "-!" else tuple(target.split())
+            exact, close = Meaning(tokens, "ignored" if target == "!" else "known"), Meaning(tokens, "near")
+            found += [(_key(word), close if word[0] == "~" else exact) for word in words]
         return found
+
+    @cached_property
+    def _orphans(self) -> list[tuple[str, str]]:
+        """Exact words of the other rows ('rhino'), each with its canonical word, which is at best near something."""
+        return [(_key(to), _key(word)) for to, words in self._rows(False) for word in words if word[0] != "~"]
+
+    def _rows(self, known: bool) -> Iterator[tuple[str, list[str]]]:
+        for target, words in rows(self.home / "en.tsv"):
+            if (target in "-!" or all(token in self.ids for token in target.split())) == known:
+                yield target, words.split()
 
     # ---------------------------------------------------------------- Chinese and emoji
     @cached_property
@@ -257,6 +264,11 @@ def rows(path: Path) -> Iterator[tuple[str, str]]:
         if line and line[0] != "#":
             left, _, right = line.partition("\t")
             yield left, right
+
+
+def _key(word: str) -> str:
+    """How a word or phrase of a table is looked up."""
+    return word if word.isalnum() else "_".join(WORDS.findall(word))
 
 
 def slips(word: str) -> set[str]:

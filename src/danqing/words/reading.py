@@ -72,12 +72,13 @@ class Reading:
         parts += [f"left out the last {self.left_out} words ({MOST_TOKENS} is the most)"] if self.left_out else []
         return "; ".join(parts)
 
-    def sentence_zh(self, lexicon: Lexicon) -> str:
+    def sentence_zh(self, lexicon: Lexicon | None = None) -> str:
         """The same in Chinese.
 
-        >>> Reading((Word("量子", (), "ignored"),)).sentence_zh(Lexicon.load())
+        >>> Reading((Word("量子", (), "ignored"),)).sentence_zh()
         '不认识“量子”'
         """
+        lexicon = lexicon or Lexicon.load()
         near = [f"“{word.text}”当作“{_in_chinese(word, lexicon)}”" for word in _once(self.of("near"))]
         ignored = [f"“{word.text}”" for word in _once(self._strangers())]
         parts = [f"把{'，'.join(near)}"] if near else []
@@ -142,8 +143,8 @@ def _fitted(words: list[Word]) -> Reading:
 Found = tuple[int, int, Meaning]
 """from, to (positions in the text), meaning"""
 
-LATIN = re.compile(r"[a-z0-9\u00c0-\u024f\u1e00-\u1eff\uff10-\uff5a]+(?:['’][a-z]+)*", re.IGNORECASE)
-BETWEEN = re.compile(r"[\s_\-/&+'’]*")
+LATIN = re.compile(r"&|[a-z0-9\u00c0-\u024f\u1e00-\u1eff]+(?:['’][a-z]+)*", re.IGNORECASE)
+BETWEEN = re.compile(r"[\s_\-/+'’]*")
 """what may stand between the words of one English phrase"""
 UNSEEN = frozenset("\ufe0e\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 """variation selectors and skin tones"""
@@ -166,8 +167,6 @@ def _next(text: str, start: int, weights: list[float], lexicon: Lexicon) -> Iter
         yield from ((start + a, start + b, meaning) for a, b, meaning in _chinese(passage[0], lexicon))
     elif LATIN.match(text, start):
         yield from _english(text, start, weights, lexicon)
-    elif text[start] == "&":
-        yield start, start + 1, lexicon.meaning_of("and")
     elif (stop := _foreign(text, start)) > start:
         yield start, stop, IGNORED
 
@@ -201,9 +200,7 @@ def _chinese_word(word: str, lexicon: Lexicon) -> Meaning:
     if english == "-":
         return SILENT
     meaning = lexicon.meaning_of(english)
-    if not meaning.tokens:
-        return IGNORED
-    return meaning if exact and meaning.how == "known" else Meaning(meaning.tokens, "near")
+    return meaning if exact or not meaning.tokens else Meaning(meaning.tokens, "near")
 
 
 def _placed(words: list[str], meanings: list[Meaning], lexicon: Lexicon) -> list[Meaning]:
@@ -234,7 +231,7 @@ def _english(text: str, start: int, weights: list[float], lexicon: Lexicon) -> I
     spans: list[tuple[int, int, str]] = []
     position = start
     while (match := LATIN.match(text, position)) and weights[match.start()] == weights[start]:
-        spans += [(match.start(), match.end(), word) for word in split(match[0])]
+        spans += [(match.start(), match.end(), word) for word in split(match[0].replace("&", "and"))]
         position = BETWEEN.match(text, match.end()).end()  # type: ignore[union-attr]  # it matches everywhere
         if position == match.end() or lexicon.passage.match(text, position):
             break

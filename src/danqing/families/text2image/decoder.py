@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from danqing.families.text2image.embedding import GRID, Shape
+from danqing.families.text2image.embedding import GRID, Shape, layout_of
 from danqing.nn import flow
 from danqing.nn.hourglass import Hourglass
 from danqing.nn.layers import Waves, zero
@@ -79,16 +79,22 @@ class Decoder(nn.Module):
         self.whole = nn.Linear(shape.whole, waist)
         self.cells = nn.Linear(shape.per_cell, waist)
         self.nothing = nn.Parameter(torch.zeros(waist))
-        self.net = Hourglass(config.size, CHANNELS, config.widths, config.blocks, waist, config.depth, config.fold)
+        self.net = Hourglass(
+            config.size, CHANNELS, config.widths, config.blocks, waist, config.depth, config.fold, hints=CHANNELS
+        )
 
     def forward(self, z: Tensor, t: Tensor, span: Tensor, guide: Tensor, asked: Asked) -> Tensor:
-        """z (B, 4, S, S), t in [0, 1] with 1 clean, span of the coming step or 0, guide = guidance - 1 or 0, (B,)."""
+        """z (B, 4, S, S), t in [0, 1] with 1 clean, span of the coming step or 0, guide = guidance - 1 or 0, (B,).
+
+        The layout of the embedding comes in beside the pixels as well: colours reach them by a short way.
+        """
         known = asked.known[:, None]
         whole, cells = self.parts(asked.embedding)
         vector = self.time(t) + self.span(span) + self.guide(guide / 8) + self.rough(asked.rough) * known
         vector = vector + self.style(asked.style) + self.whole(whole) * known + self.nothing * (1 - known)
         place = (self.cells(cells) * known[:, None]).mT.unflatten(2, (GRID, GRID))
-        return self.net(flow.over(flow.unit(t, SPREAD), z) * z, F.silu(vector), place).float()
+        hint = layout_of(cells, self.config.cell) * known[:, :, None, None]
+        return self.net(flow.over(flow.unit(t, SPREAD), z) * z, F.silu(vector), place, hint).float()
 
     def parts(self, e: Tensor) -> tuple[Tensor, Tensor]:
         whole = self.config.whole

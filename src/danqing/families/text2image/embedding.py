@@ -79,8 +79,7 @@ class Embedder(nn.Module):
 
     def layout(self, e: Tensor) -> Tensor:
         """(B, 4, layout, layout) premultiplied RGBA in about [-1, 1]: the colours that an embedding stands for."""
-        pieces = self.parts(e)[1][:, :, self.shape.cell :].mT.unflatten(2, (GRID, GRID))
-        return F.pixel_shuffle(pieces, self.shape.layout // GRID) / self.layout_scale + self.layout_mean
+        return layout_of(self.parts(e)[1], self.shape.cell) / self.layout_scale + self.layout_mean
 
     def fit(self, seen: "Seen") -> None:
         """Means and components from many pictures.
@@ -121,6 +120,12 @@ def look(net: EfficientNetLite0, pictures: Tensor, layout: int = 8) -> Seen:
 def over_white(pictures: Tensor) -> Tensor:
     """(B, 4, H, W) premultiplied RGBA in [-1, 1] -> (B, 3, H, W) over white: c + (1 - a), in the range [-1, 1]."""
     return (pictures[:, :3] + 1 - pictures[:, 3:]).clamp(-1, 1)
+
+
+def layout_of(cells: Tensor, cell: int) -> Tensor:
+    """Cells (B, 16, cell + 4 k²) -> their layout as it is in the embedding, (B, 4, 4 k, 4 k)."""
+    pieces = cells[:, :, cell:].mT.unflatten(2, (GRID, GRID))
+    return F.pixel_shuffle(pieces, int((pieces.shape[1] / 4) ** 0.5))
 
 
 def components(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -79,7 +79,9 @@ BARE = listed(
     between outside inside up down nothing"""
 )
 """words that join others; nothing is taken for them"""
-RUDE = re.compile(r"offensive|disparag|\bslurs?\b|derogat|contempt|promiscu|prostitut|sexual|effeminate|brothel|pornog", re.IGNORECASE)
+RUDE = re.compile(
+    r"offensive|disparag|\bslurs?\b|derogat|contempt|promiscu|prostitut|sexual|effeminate|brothel|pornog", re.IGNORECASE
+)
 """said in WordNet's explanation of a word"""
 EMOJI_SETS = ("noto", "twemoji", "openmoji", "fluent-emoji")
 SKIN = re.compile("[\U0001f3fb-\U0001f3ff]")
@@ -107,7 +109,8 @@ def training_texts(captions: Path) -> Counter[str]:
 def count_tokens(texts: Counter[str], nouns: set[str]) -> Counter[str]:
     """Canonical words and how often they are said: plurals are singular, spellings are those of en.tsv."""
     said = {word for text in texts for word in split(text)}
-    plain = {word for word in said if WORD.fullmatch(word) and not plural(word, said | nouns)}
+    english = said | nouns
+    plain = {word for word in said if WORD.fullmatch(word) and not plural(word, english)}
     plain |= {single for word in said for single in singulars(word) if single in nouns and WORD.fullmatch(single)}
     with tempfile.TemporaryDirectory() as folder:
         lexicon = draft(Path(folder), sorted(plain | COMPOSING | COLOURS.keys()))

@@ -26,9 +26,6 @@ sys.path.insert(0, str(HERE.parent))
 import torch  # noqa: E402
 
 from danqing import api  # noqa: E402
-from danqing.api.orders import orders  # noqa: E402
-from danqing.api.texttopicture import stacked, to_paint  # noqa: E402
-from danqing.nn.chance import generator  # noqa: E402
 from danqing.nn.precision import arithmetic, choose  # noqa: E402
 from run import PEERS, last_json, machine, need_peers, note, save  # noqa: E402
 
@@ -74,8 +71,7 @@ def measured(studio: api.Studio, threads: int, repeats: int) -> dict[str, float]
     acts: dict[str, Callable[[int], object]] = {
         "four_128": lambda seed: api.paint(PROMPT, 4, seed, studio).result(),
         "one_512": lambda seed: api.paint(PROMPT, 1, seed, studio, size=512).result(),
-        "live": lambda seed: api.paint(PROMPT, 1, seed, studio, steps=2).result(),
-        "live_alone": lambda seed: alone(studio, seed),
+        "live": lambda seed: api.glimpse(PROMPT, seed, studio, steps=2),
     }
     found: dict[str, float] = {}
     for precision in ("", "bf16") if choose("auto") == "bf16" else ("",):
@@ -88,16 +84,6 @@ def measured(studio: api.Studio, threads: int, repeats: int) -> dict[str, float]
                 if name.startswith("live"):
                     found[f"{key.replace('live', 'live_fps', 1)}"] = round(1 / seconds, 2)
     return found
-
-
-def alone(studio: api.Studio, seed: int) -> torch.Tensor:
-    """Two steps for one picture without the company that the API paints it in: what a live door could do."""
-    (order,) = orders(studio, to_paint(PROMPT, steps=2), 1, seed)
-    manner, said, unsaid = order.way.manner, stacked([order.said]), stacked([order.unsaid])
-    chance = [generator("picture", seed, "words")]
-    with torch.inference_mode():
-        embedding = studio.painter.imagine(said, unsaid, manner, chance)
-        return studio.painter.render(embedding, said.style, manner, chance)
 
 
 def median(act: Callable[[int], object], repeats: int) -> float:

@@ -19,6 +19,7 @@ __all__ = [
     "edit",
     "evaluate",
     "evaluate_painter",
+    "glimpse",
     "info",
     "interpolate",
     "load",

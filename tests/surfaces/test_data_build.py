@@ -30,7 +30,7 @@ def test_the_set_is_built_under_the_licences_asked_for(
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        ("clipart --from .", 2, "leave --from out"),
+        ("clipart --from .", 4, "holds no clip-art set to draw"),
         ("fashion-mnist --licences all", 2, "leave --licences out"),
         ("clip-art", 3, "did you mean clipart"),
         ("clipart --licences gpl", 3, "permissive"),

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image, ImageColor, ImageDraw
 
 from danqing.data import load_split
-from danqing.data.clipart import building, fetching, naming, openclipart, packages, rendering, sets, shards
+from danqing.data.clipart import building, fetching, naming, openclipart, packages, redrawing, rendering, sets, shards
 from danqing.data.clipart.colouring import colour_words
 from danqing.data.clipart.describing import Icon, Row, describe
 from danqing.data.clipart.holding_out import with_splits
@@ -227,6 +227,30 @@ def test_the_vectors_draw_the_same_pictures(built: list[Progress]) -> None:
     assert len(svgs) == len(found)
     for picture, svg in zip(found.pictures, svgs, strict=True):
         assert np.array_equal(rendering.render(svg), picture)
+
+
+def test_a_set_without_its_pictures_is_drawn_again(home: Path, built: list[Progress], tmp_path: Path) -> None:
+    first, elsewhere = open_clipart().folder, tmp_path / "elsewhere"
+    assert list(redrawing.redraw(first, elsewhere))[-1].done == 1.0
+    again = elsewhere / "data" / "clipart"
+    assert (again / "pictures.npy").read_bytes() == (first / "pictures.npy").read_bytes()
+    assert open_clipart(again).rows == open_clipart(first).rows
+
+
+def test_a_set_that_draws_otherwise_is_refused(home: Path, built: list[Progress], tmp_path: Path) -> None:
+    folder = tmp_path / "carried"
+    folder.mkdir()
+    for name in redrawing.TRAVELS:
+        shutil.copyfile(open_clipart().folder / name, folder / name)
+    card = json.loads((folder / "card.json").read_text())
+    card["sha256"]["pictures.npy"] = "0" * 64
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BadInputError, match="other than the card says"):
+        list(redrawing.redraw(folder, tmp_path / "elsewhere"))
+    assert not (tmp_path / "elsewhere" / "data" / "clipart").exists()
+    (folder / "vectors.jsonl.gz").unlink()
+    with pytest.raises(BadInputError, match=r"vectors\.jsonl\.gz is missing"):
+        list(redrawing.redraw(folder, tmp_path / "elsewhere"))
 
 
 def test_a_second_build_draws_nothing_and_is_the_same(home: Path, built: list[Progress], calls: list[str]) -> None:

@@ -231,13 +231,13 @@ def test_tiles_are_painted_with_another_seam_at_every_step(painter: Painter) -> 
 
 
 def test_a_pool_that_was_interrupted_ends_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "SHARD", 16)
+    monkeypatch.setattr(pool, "SHARD", 32)
     pictures = drawings(40, seed=1)
     sample = lambda i: pool.Sample(pictures[i], 0, 1.0)  # noqa: E731
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     list(pool.make(whole, 40, sample, efficientnet_lite0(), SHAPE, fit_on=32))
     next(pool.make(halves, 40, sample, efficientnet_lite0(), SHAPE, fit_on=32))
-    assert len(pool.opened(halves)) == 16
+    assert len(pool.opened(halves)) == 32
     list(pool.make(halves, 40, sample, efficientnet_lite0(), SHAPE, fit_on=32))
     for name in ("pixels", "embedding", "style", "weight"):
         assert (whole / f"{name}.npy").read_bytes() == (halves / f"{name}.npy").read_bytes()
@@ -328,3 +328,23 @@ def test_batches_without_captions_say_so(made_pool: pool.Pool) -> None:
 def test_unfitted_embedder_and_batch_keep_their_shapes() -> None:
     assert Embedder(SHAPE)(look(efficientnet_lite0(), torch.zeros(1, 4, 128, 128), 4)).shape == (1, SHAPE.total)
     assert Batch(torch.zeros(1), None).given == {}
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    pictures = drawings(40, seed=2)
+    for workers in (0, 2):
+        folder = tmp_path / str(workers)
+        list(pool.make(folder, 40, Fixed(pictures), efficientnet_lite0(), SHAPE, fit_on=32, workers=workers))
+        pool.write_captions(folder, lambda i: [[i + 2]], 1, workers)
+    for name in ("pixels", "embedding", "style", "weight", "tokens"):
+        assert (tmp_path / "0" / f"{name}.npy").read_bytes() == (tmp_path / "2" / f"{name}.npy").read_bytes()
+
+
+class Fixed:
+    """sample_at of given pictures."""
+
+    def __init__(self, pictures: np.ndarray) -> None:
+        self.pictures = pictures
+
+    def __call__(self, i: int) -> pool.Sample:
+        return pool.Sample(self.pictures[i], 0, 1.0)

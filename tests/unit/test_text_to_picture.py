@@ -81,6 +81,13 @@ def test_a_picture_is_the_same_alone_and_among_others(studio: api.Studio) -> Non
         assert encode_png(alone) == encode_png(several[place])
 
 
+def test_a_glimpse_is_nearly_the_painted_picture(studio: api.Studio) -> None:
+    painted = api.paint("a red apple", 1, 3, studio, steps=2).result().pictures[0]
+    glimpsed = api.glimpse("a red apple", 3, studio, steps=2)
+    assert np.abs(glimpsed.pixels.astype(int) - painted.pixels.astype(int)).max() <= 2
+    assert glimpsed.recipe == painted.recipe
+
+
 def test_other_prompts_in_the_same_group_change_nothing(studio: api.Studio) -> None:
     prompts = ["red cat", "two blue owl face hat (dog:1.3)", "", "apple"]
     wanted = [orders(studio, to_paint(prompt, steps=1), 1, 5)[0] for prompt in prompts]

@@ -10,7 +10,7 @@ from danqing.api.painting import edit, interpolate, reconstruct, sample
 from danqing.api.recipes import Replayed, info, replay
 from danqing.api.schooling import Schooled, train_painter
 from danqing.api.studios import Studio, load_painter
-from danqing.api.texttopicture import Painted, blend, paint, vary
+from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "edit",
     "evaluate",
     "evaluate_painter",
+    "glimpse",
     "info",
     "interpolate",
     "load",

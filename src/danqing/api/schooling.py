@@ -8,7 +8,9 @@
 Each part goes on where it stopped; Ctrl+C keeps everything.
 """
 
+import copy
 import json
+import os
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -63,6 +65,8 @@ class How:
     budget: Mapping[str, Any] = field(default_factory=dict)
     """empty for the recipe's minutes"""
     clock: Callable[[], float] = time.perf_counter
+    workers: int = 0
+    """processes that compose beside this one"""
 
     def batches(self, made: pool.Pool, size: int | None) -> Callable[[int], pool.Batches]:
         """Batch size -> batches of the pool; `size` None gives captions."""
@@ -199,7 +203,9 @@ def train_painter(
     if part != "all" and part not in PARTS:
         raise unknown("part of a painter", part, (*PARTS, "all"))
     rank, world = processes.join()
-    how = How(seed, device or precision.best_device(), rank, world, {"minutes": minutes} if minutes else {})
+    device = device or precision.best_device()
+    workers = (os.cpu_count() or 1) // 2 if os.cpu_count() != 2 else 0  # two cores are busy with the net
+    how = How(seed, device, rank, world, {"minutes": minutes} if minutes else {}, workers=workers)
     taught = lessons(open_clipart(None if data is None else Path(data)), plan.pool)
     for name in parts:
         yield Progress("train", 0.0, message=f"Part {name}.")
@@ -210,14 +216,16 @@ def train_painter(
 def make_pool(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     if how.rank == 0:
         shape = settings.read(DecoderConfig, plan.decoder.model, "the recipe of the decoder").shape
-        for done in pool.make(folder / "pool", plan.pool.count, taught.sample_at, efficientnet_lite0(), shape):
+        net = copy.deepcopy(efficientnet_lite0()).to(how.device)
+        steps = pool.make(folder / "pool", plan.pool.count, taught.sample_at, net, shape, workers=how.workers)
+        for done in steps:
             yield Progress("train", done / plan.pool.count, done)
     processes.wait(how.world, how.device)
 
 
 def make_captions(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     if how.rank == 0:
-        pool.write_captions(folder / "pool", taught.captions_at, plan.pool.captions)
+        pool.write_captions(folder / "pool", taught.captions_at, plan.pool.captions, how.workers)
         yield Progress("train", 1.0)
     processes.wait(how.world, how.device)
 

@@ -116,6 +116,18 @@ def blend(
     return (yield from painted(load_painter(model), to_blend(pictures, weights, text, strength, **look), n, seed))
 
 
+def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wishes]) -> Picture:
+    """One picture at once, for painting that follows the typing: it is not computed in a group of four.
+
+    So its last bits may differ from those of `paint`, and its recipe is no promise of the same bytes.
+    """
+    studio = load_painter(model)
+    order = orders(studio, to_paint(prompt, **wishes), 1, seed)[0]
+    asked = order.commission
+    square = squares(studio, [order], at_once=1)[0]
+    return Picture(finished(square, order.ground, asked.size, asked.transparent, asked.tile), order.recipe)
+
+
 def to_paint(prompt: str, **wishes: Unpack[Wishes]) -> Commission:
     values: dict[str, Any] = dict(wishes)
     for name in ("image", "mask", "style_ref", "image_prompt"):
@@ -174,9 +186,9 @@ def groups(wanted: Sequence[Order]) -> Iterator[list[int]]:
 
 
 @torch.no_grad()
-def squares(studio: Studio, rows: Sequence[Order]) -> Tensor:
-    """(N, 4, S, S) in [-1, 1] for N <= AT_ONCE orders of one way, by the arithmetic of AT_ONCE."""
-    full = [*rows, *[rows[-1]] * (AT_ONCE - len(rows))]
+def squares(studio: Studio, rows: Sequence[Order], at_once: int = AT_ONCE) -> Tensor:
+    """(N, 4, S, S) in [-1, 1] for N <= at_once orders of one way, by the arithmetic of `at_once`."""
+    full = [*rows, *[rows[-1]] * (at_once - len(rows))]
     way, style = full[0].way, torch.cat([order.said.style for order in full])
     chance = [generator("picture", order.seed, "pixels") for order in full]
     return studio.painter.render(embeddings(studio, full), style, way.manner, chance, canvas_of(full))[: len(rows)]

@@ -22,7 +22,11 @@ def build_data(
     name: Annotated[str, typer.Argument(help=" or ".join(BUILDABLE), autocompletion=lambda: BUILDABLE)],
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="fashion-mnist: folder with the four IDX files; Debian's package if left out."),
+        typer.Option(
+            "--from",
+            help="fashion-mnist: folder with the four IDX files; Debian's package if left out. "
+            "clipart: folder of a set without its pictures, which are drawn again.",
+        ),
     ] = None,
     licences: Annotated[
         str, typer.Option(help="clipart: permissive, or all, which adds sets under CC-BY-SA.")
@@ -31,11 +35,9 @@ def build_data(
     """Make a full data set. Until then the part of it that comes with Danqing is used, if there is one."""
     if name not in BUILDABLE:
         raise unknown("data set to build", name, BUILDABLE)
-    if name == "clipart" and source is not None:
-        raise UsageError("clipart is built from packages of npm and Debian; leave --from out.")
     if name == "fashion-mnist" and licences != PERMISSIVE:
         raise UsageError("Fashion-MNIST has one licence, MIT; leave --licences out.")
-    path = build_clipart(talk, licences) if name == "clipart" else build_fashion_mnist(talk, source)
+    path = build_clipart(talk, licences, source) if name == "clipart" else build_fashion_mnist(talk, source)
     talk.say(f"{name} is in {path}.")
     return {"name": name, "file": path}
 
@@ -47,13 +49,17 @@ def build_fashion_mnist(talk: Talk, source: Path | None) -> Path:
         return build(source, draw)
 
 
-def build_clipart(talk: Talk, licences: str) -> Path:
+def build_clipart(talk: Talk, licences: str, source: Path | None) -> Path:
+    import os
+
     from danqing.data.clipart import clipart_folder
     from danqing.data.clipart.building import build
+    from danqing.data.clipart.redrawing import redraw
     from danqing.data.fashion_mnist import danqing_home
 
     with talk.drawing() as draw:
-        for progress in build(danqing_home(), licences):
+        steps = redraw(source, danqing_home(), os.cpu_count() or 1) if source else build(danqing_home(), licences)
+        for progress in steps:
             draw(progress)
     return clipart_folder()
 

@@ -4,6 +4,7 @@ Embedding a picture costs a sixth of a training step, so it is done once per com
 training sees of it in an hour. Composition i is a pure function of (seed, i): a pool that was interrupted goes on.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from danqing.errors import NotFoundError, UsageError
 from danqing.families.text2image.embedding import SIDE, Embedder, Seen, Shape, look
@@ -26,7 +28,7 @@ LENGTH = 24
 """most words of a caption"""
 AT_ONCE = 32
 SHARD = 256
-"""pictures between two flushes; an interrupted pool goes on from the last"""
+"""pictures between two flushes, a multiple of AT_ONCE; an interrupted pool goes on from the last"""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ class Batches:
         self.pool, self.batch, self.seed, self.size = pool, batch, seed, size
         self.rank, self.world, self.device = rank, world, device
         self.odds = torch.from_numpy(np.asarray(pool.weight, np.float64)).cumsum(0)
+        self._near = (
+            torch.from_numpy(pool.pixels[:]).to(device) if size and torch.device(device).type != "cpu" else None
+        )
 
     def at(self, step: int) -> Batch:
         """Batch of step 0, 1, 2, ...: pictures, or captions where no size was given."""
@@ -100,8 +105,11 @@ class Batches:
 
     def pictures(self, rows: np.ndarray, size: int) -> Tensor:
         """(B, 4, size, size) in [-1, 1]."""
-        bytes_ = torch.from_numpy(np.ascontiguousarray(self.pool.pixels[rows])).to(self.device)
-        return shrunk(bytes_.permute(0, 3, 1, 2).float() / 127.5 - 1, size)
+        if self._near is None:
+            found = torch.from_numpy(np.ascontiguousarray(self.pool.pixels[rows]))
+        else:  # an accelerator keeps the whole pool
+            found = self._near[torch.from_numpy(rows).to(self.device)]
+        return shrunk(found.permute(0, 3, 1, 2).float() / 127.5 - 1, size)
 
 
 def shrunk(pictures: Tensor, size: int) -> Tensor:
@@ -116,26 +124,45 @@ def make(
     net: EfficientNetLite0,
     shape: Shape,
     fit_on: int = 6000,
+    workers: int = 0,
 ) -> Iterator[int]:
     """Make or finish the pool in `folder`; yields how many pictures are there. `sample_at(i) -> Sample`.
 
-    The embedder's means and components come from the first `fit_on` pictures.
+    The embedder's means and components come from the first `fit_on` pictures. `workers` processes compose (0: this
+    one), the net sees on its own device; neither changes what comes out, but for the device's rounding.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = _arrays(folder, count, shape)
+    device = next(net.parameters()).device
+    embedder = _embedder(folder, shape, net, sample_at, min(fit_on, count), workers).to(device)
     done = _done(folder)
-    embedder = _embedder(folder, shape, net, sample_at, min(fit_on, count))
-    while done < count:
-        rows = range(done, min(done + SHARD, count))
-        for first in range(rows.start, rows.stop, AT_ONCE):
-            part = range(first, min(first + AT_ONCE, rows.stop))
-            samples = [sample_at(i) for i in part]
-            _write(arrays, part, samples, embedder(_look(net, samples, shape)))
-        for array in arrays.values():
-            array.flush()
-        done = rows.stop
-        write_atomic(folder / "done.json", json.dumps({"done": done, "count": count}).encode())
-        yield done
+    for samples in composed(sample_at, range(done, count), workers):
+        part = range(done, done + len(samples))
+        _write(arrays, part, samples, embedder(_look(net, samples, shape)).cpu())
+        done = part.stop
+        if done % SHARD == 0 or done == count:
+            for array in arrays.values():
+                array.flush()
+            write_atomic(folder / "done.json", json.dumps({"done": done, "count": count}).encode())
+            yield done
+
+
+def composed(sample_at: Callable[[int], Sample], rows: Sequence[int], workers: int) -> Iterator[list[Sample]]:
+    """Samples in order, AT_ONCE at a time, made by other processes where there are workers."""
+    return iter(DataLoader(Lazy(sample_at, rows), AT_ONCE, num_workers=workers, collate_fn=list))
+
+
+class Lazy(Dataset[Any]):
+    """rows[i] -> make(rows[i]), when it is asked for."""
+
+    def __init__(self, make: Callable[[int], Any], rows: Sequence[int]) -> None:
+        self.make, self.rows = make, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int) -> Any:
+        return self.make(self.rows[i])
 
 
 def opened(folder: Path) -> Pool:
@@ -160,14 +187,17 @@ def read_embedder(folder: Path) -> Embedder:
     return embedder
 
 
-def write_captions(folder: Path, captions_at: Callable[[int], Sequence[Sequence[int]]], captions: int) -> None:
+def write_captions(
+    folder: Path, captions_at: Callable[[int], Sequence[Sequence[int]]], captions: int, workers: int = 0
+) -> None:
     """Fill `tokens.npy` for every picture made so far: `captions_at(i)` gives `captions` lists of token ids.
 
     Apart from the pictures, because wordings are improved often and cost little.
     """
     tokens = np.zeros((_done(folder), captions, LENGTH), np.int16)
-    for row, kept in enumerate(tokens):
-        for k, caption in enumerate(captions_at(row)):
+    everything = DataLoader(Lazy(captions_at, range(len(tokens))), AT_ONCE, num_workers=workers, collate_fn=list)
+    for kept, found in zip(tokens, itertools.chain.from_iterable(everything), strict=True):
+        for k, caption in enumerate(found):
             kept[k, : min(len(caption), LENGTH)] = caption[:LENGTH]
     with atomic_path(folder / "tokens.npy") as temporary, temporary.open("wb") as file:
         np.lib.format.write_array(file, tokens, allow_pickle=False)
@@ -199,20 +229,20 @@ def _done(folder: Path) -> int:
 
 @torch.no_grad()
 def _embedder(
-    folder: Path, shape: Shape, net: EfficientNetLite0, sample_at: Callable[[int], Sample], fit_on: int
+    folder: Path,
+    shape: Shape,
+    net: EfficientNetLite0,
+    sample_at: Callable[[int], Sample],
+    fit_on: int,
+    workers: int,
 ) -> Embedder:
     path = folder / "embedder.safetensors"
     if path.exists():
         return read_embedder(folder)
+    parts = [_look(net, samples, shape) for samples in composed(sample_at, range(fit_on), workers)]
+    names = ("whole", "map", "layout")
     embedder = Embedder(shape)
-    parts = [
-        _look(net, [sample_at(i) for i in range(a, min(a + AT_ONCE, fit_on))], shape) for a in range(0, fit_on, AT_ONCE)
-    ]
-    embedder.fit(
-        Seen(
-            torch.cat([p.whole for p in parts]), torch.cat([p.map for p in parts]), torch.cat([p.layout for p in parts])
-        )
-    )
+    embedder.fit(Seen(*(torch.cat([getattr(part, name).cpu() for part in parts]) for name in names)))
     with atomic_path(path) as temporary:
         save_file({k: v.contiguous() for k, v in embedder.state_dict().items()}, temporary)
     return embedder
@@ -221,7 +251,7 @@ def _embedder(
 @torch.no_grad()
 def _look(net: EfficientNetLite0, samples: Sequence[Sample], shape: Shape) -> Seen:
     pixels = torch.from_numpy(np.stack([sample.pixels for sample in samples])).permute(0, 3, 1, 2)
-    return look(net, pixels.float() / 127.5 - 1, shape.layout)
+    return look(net, pixels.to(next(net.parameters()).device).float() / 127.5 - 1, shape.layout)
 
 
 def _write(arrays: dict[str, Any], rows: range, samples: Sequence[Sample], embeddings: Tensor) -> None:

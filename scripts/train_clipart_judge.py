@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save
-from torch import Generator, Tensor, nn
-from torch.nn.functional import affine_grid, dropout, grid_sample, log_softmax
+from torch import Tensor, nn
+from torch.nn.functional import log_softmax
 
 from danqing.data.clipart.holding_out import chance
 from danqing.data.clipart.reading import Clipart, open_clipart
@@ -31,15 +31,13 @@ from danqing.evaluate import words
 from danqing.evaluate.features import in_batches
 from danqing.evaluate.words import CANDIDATES, DIMS, FEATURES, NAME, SIDE, WordJudge, describe, key, tokens
 from danqing.nn.chance import derive, generator
-from danqing.nn.efficientnet import prepare
 
 HOME = Path(__file__).parent.parent / "src/danqing/models" / NAME
 LEAST = 0.9  # weight of a drawing that is used
 UNSEEN = 0.5  # of the styles of a name of split "name"
 CHOICE = 0.05  # of the rest, to choose settings by
 PARTS = ("train", "choice", "pair", "name")
-VIEWS = ("plain", "mirrored", "moved")
-ZOOM, SHIFT = (0.92, 1.25), 0.12  # of a moved picture: smaller or larger, shares of the side
+VIEWS = ("plain", "mirrored")
 WARMEST = 100.0  # largest factor of the products (CLIP, section 2.5)
 
 
@@ -72,30 +70,13 @@ def part_of(row: Row) -> str:
     return "choice" if chance("judge choice", name, row.style) < CHOICE else "train"
 
 
-def viewed(pictures: Tensor, view: str, luck: Generator) -> Tensor:
-    """(B, 3, H, W) in [-1, 1] over white -> the same pictures at SIDE pixels, mirrored or moved."""
-    pictures = prepare(pictures, SIDE)
-    if view == "mirrored":
-        return pictures.flip(3)
-    if view == "moved":
-        count = len(pictures)
-        low, high = ZOOM
-        zoom = low + (high - low) * torch.rand(count, generator=luck)
-        place = torch.zeros(count, 2, 3)
-        place[:, 0, 0] = zoom * (torch.randint(2, (count,), generator=luck) * 2 - 1)
-        place[:, 1, 1] = zoom
-        place[:, :, 2] = SHIFT * (2 * torch.rand(count, 2, generator=luck) - 1)
-        grid = affine_grid(place, list(pictures.shape), align_corners=False)
-        return 1 - grid_sample(1 - pictures, grid, align_corners=False)  # white comes in
-    return pictures
-
-
 def features(found: Clipart, rows: Sequence[int], view: str) -> Tensor:
     """(n, FEATURES) float16 of one view of the drawings at `rows`."""
-    luck, parts, start = generator("judge views", view), [torch.empty(0, FEATURES, dtype=torch.float16)], time.time()
+    parts, start = [torch.empty(0, FEATURES, dtype=torch.float16)], time.time()
     for begin in range(0, len(rows), 256):
         pixels = torch.from_numpy(found.white(np.asarray(rows[begin : begin + 256]))).permute(0, 3, 1, 2)
-        parts.append(in_batches(lambda some: describe(viewed(some, view, luck)), pixels).half())
+        pixels = pixels.flip(3) if view == "mirrored" else pixels
+        parts.append(in_batches(describe, pixels).half())
         print(f"{view} {begin + len(pixels)}/{len(rows)}  {time.time() - start:.0f} s", flush=True)
     return torch.cat(parts)
 
@@ -171,7 +152,7 @@ def train(judge: WordJudge, lesson: Lesson, args: argparse.Namespace) -> None:
         some = seen[torch.randperm(len(seen), generator=luck)[: args.batch]]
         views = torch.randint(len(VIEWS), (len(some),), generator=luck)
         x = judge.pictures.standard(lesson.features[views, some].float())
-        x = dropout(x + args.noise * torch.randn(x.shape, generator=luck), args.dropout)
+        x = x + args.noise * torch.randn(x.shape, generator=luck)
         bags = [caption(judge, lesson, row, args.keywords, choice) for row in some.tolist()]
         scores = warmth.exp().clamp(max=WARMEST) * judge.pictures.project(x) @ judge.names(bags).T
         loss = contrast(scores, lesson.rows[some])
@@ -224,8 +205,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=768)
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate")
     parser.add_argument("--decay", type=float, default=0.1, help="weight decay")
-    parser.add_argument("--noise", type=float, default=0.3, help="on standardised features")
-    parser.add_argument("--dropout", type=float, default=0.3, help="of features")
+    parser.add_argument("--noise", type=float, default=0.5, help="on standardised features")
     parser.add_argument("--keywords", type=float, default=0.3, help="share of names that come with keywords")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

@@ -13,7 +13,7 @@ from functools import cache
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, normalize
+from torch.nn.functional import normalize
 
 from danqing.errors import BadInputError, UsageError
 from danqing.evaluate.features import BATCH, in_batches
@@ -28,15 +28,15 @@ SIDE = 64
 """side in pixels to which pictures are resized"""
 DIMS = 256
 """length of the unit vectors"""
-STATISTICS = ("conv3_1", "conv4_1", "conv5_1")
-"""layers of which mean and standard deviation over all places are taken"""
-PLACES, PLACED = 2, "conv5_1"
-"""and one layer pooled to PLACES x PLACES, which tells where things are"""
-FEATURES = 2 * sum(LAYERS[layer] for layer in STATISTICS) + PLACES**2 * LAYERS[PLACED]
+LAYERS_SEEN = ("conv3_1", "conv4_1", "conv5_1")
+"""layers of VGG-19 of which mean and standard deviation over all places are taken"""
+FEATURES = 2 * sum(LAYERS[layer] for layer in LAYERS_SEEN)
 HIDDEN = 384
 """units of the inner layers"""
 WIDTH = 192
 """length of a word vector"""
+DROPOUT, NAME_DROPOUT = 0.2, 0.1
+"""shares that are left out in training, of features and of word vectors"""
 CANDIDATES = 500
 """names among which the right one is to be found"""
 REPEATS = 1000
@@ -58,10 +58,9 @@ def key(name: str) -> tuple[str, ...]:
 
 
 def describe(pictures: Tensor) -> Tensor:
-    """(N, 1 or 3, H, W) in [-1, 1] -> (N, FEATURES) >= 0: what VGG-19 sees at 64 pixels."""
-    maps = vgg19()(prepare(pictures, SIDE), (*STATISTICS, PLACED))
-    parts = [part for layer in STATISTICS for part in spread(maps[layer])]
-    return torch.cat([*parts, adaptive_avg_pool2d(maps[PLACED], PLACES).flatten(1)], 1)
+    """(N, 1 or 3, H, W) in [-1, 1] -> (N, FEATURES) >= 0: what VGG-19 sees at 64 pixels, but not where."""
+    maps = vgg19()(prepare(pictures, SIDE), LAYERS_SEEN)
+    return torch.cat([part for layer in LAYERS_SEEN for part in spread(maps[layer])], 1)
 
 
 def spread(maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,7 +79,14 @@ class PictureTower(nn.Module):
         super().__init__()
         self.register_buffer("centre", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
-        self.layers = nn.Sequential(nn.Linear(features, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, DIMS))
+        self.layers = nn.Sequential(
+            nn.Dropout(DROPOUT),
+            nn.Linear(features, HIDDEN),
+            nn.LayerNorm(HIDDEN),
+            nn.GELU(),
+            nn.Dropout(DROPOUT),
+            nn.Linear(HIDDEN, DIMS),
+        )
 
     def standard(self, features: Tensor) -> Tensor:
         """(B, FEATURES) >= 0 -> about normal: a root tames the few large activations."""
@@ -100,7 +106,10 @@ class NameTower(nn.Module):
     def __init__(self, words: int, width: int = WIDTH) -> None:
         super().__init__()
         self.bag = nn.EmbeddingBag(words, width, mode="sum")
-        self.layers = nn.Sequential(nn.Linear(width, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, DIMS))
+        nn.init.normal_(self.bag.weight, std=0.5)
+        self.layers = nn.Sequential(
+            nn.Dropout(NAME_DROPOUT), nn.Linear(width, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, DIMS)
+        )
 
     def forward(self, bags: Sequence[Sequence[int]]) -> Tensor:
         """One list of word numbers per name."""

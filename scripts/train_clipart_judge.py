@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
-from danqing.data.clipart.holding_out import chance, name_of
+from danqing.data.clipart.holding_out import chance
 from danqing.data.clipart.reading import Clipart, open_clipart
 from danqing.data.clipart.rows import Row
 from danqing.evaluate import words
@@ -35,6 +34,7 @@ from danqing.nn.chance import derive, generator
 
 HOME = Path(__file__).parent.parent / "src/danqing/models" / NAME
 LEAST = 0.9  # weight of a drawing that is used
+UNSEEN = 0.5  # of the styles of a name of split "name"
 CHOICE = 0.05  # of the rest, to choose settings by
 PARTS = ("train", "choice", "pair", "name")
 VIEWS = ("plain", "mirrored")
@@ -60,20 +60,14 @@ class Lesson:
         return torch.from_numpy(np.flatnonzero(self.part == part))
 
 
-def parts(drawings: Sequence[Row]) -> list[str]:
-    """What each is for: to learn from, to choose settings by, or one of the two kinds of unseen pictures."""
-    styles: dict[str, set[str]] = defaultdict(set)
-    for row in drawings:
-        styles[name_of(row)].add(row.style)
-    order = {name: sorted(some, key=lambda style: chance("judge name", name, style)) for name, some in styles.items()}
-    unseen = {(name, style) for name, some in order.items() for style in some[: len(some) // 2]}
-    return [part_of(row, (name_of(row), row.style) in unseen) for row in drawings]
-
-
-def part_of(row: Row, unseen: bool) -> str:
-    if row.split == "train":
-        return "choice" if chance("judge choice", name_of(row), row.style) < CHOICE else "train"
-    return "train" if row.split == "name" and not unseen else row.split
+def part_of(row: Row) -> str:
+    """What a drawing is for: to learn from, to choose settings by, or one of the two kinds of unseen pictures."""
+    name = " ".join(key(row.name_en))
+    if row.split == "name":
+        return "name" if chance("judge name", name, row.style) < UNSEEN else "train"
+    if row.split == "pair":
+        return "pair"
+    return "choice" if chance("judge choice", name, row.style) < CHOICE else "train"
 
 
 def features(found: Clipart, rows: Sequence[int], view: str) -> Tensor:
@@ -113,7 +107,7 @@ def lesson(found: Clipart, cache: Path | None) -> Lesson:
         names=[first[words] for words in order],
         rows=torch.tensor([number[key(row.name_en)] for row in drawings]),
         keywords=[[word for keyword in row.keywords_en for word in tokens(keyword)] for row in drawings],
-        part=np.array(parts(drawings)),
+        part=np.array([part_of(row) for row in drawings]),
         features=cached(cache, found, places),
     )
 
@@ -154,9 +148,8 @@ def train(judge: WordJudge, lesson: Lesson, args: argparse.Namespace) -> None:
     optimizer = torch.optim.AdamW(groups, weight_decay=args.decay)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps, pct_start=0.1)
     seen, start = lesson.of("train"), time.time()
-    evenly = 1 / lesson.rows[seen].bincount()[lesson.rows[seen]]  # every name as often as any other
     for step in range(1, args.steps + 1):
-        some = seen[torch.multinomial(evenly, args.batch, generator=luck)]
+        some = seen[torch.randperm(len(seen), generator=luck)[: args.batch]]
         views = torch.randint(len(VIEWS), (len(some),), generator=luck)
         x = judge.pictures.standard(lesson.features[views, some].float())
         x = x + args.noise * torch.randn(x.shape, generator=luck)

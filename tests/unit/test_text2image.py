@@ -15,6 +15,7 @@ from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image import losses, pool
 from danqing.families.text2image.decoder import Asked, Decoder, DecoderConfig
 from danqing.families.text2image.embedding import GRID, Embedder, Shape, components, look, over_white
+from danqing.families.text2image.gist import RIDGE, Gist
 from danqing.families.text2image.painter import Canvas, Manner, Painter, Said
 from danqing.families.text2image.prior import Prior, PriorConfig
 from danqing.families.text2image.recipes import PartSettings, PoolSettings, School, school
@@ -125,6 +126,41 @@ def test_over_white_is_the_usual_formula() -> None:
 # Prior and decoder.
 
 
+def test_the_gist_is_ridge_regression() -> None:
+    """Against the normal equations, written out: each caption in its style and in any, once without words."""
+    rng = np.random.default_rng(0)
+    tokens, style = rng.integers(0, 6, (30, 2, 3)), rng.integers(0, 2, 30)
+    weight, e = rng.uniform(0.5, 2, 30), rng.normal(size=(30, 4))
+    gist = Gist(6, 2, 4)
+    gist.fit(tokens, style, weight, e)
+
+    def row(words: list[int], manner: int) -> np.ndarray:
+        x = np.zeros(6 + 3 + 1)
+        for word in words:
+            x[word] += word != 0
+        x[6 + manner], x[-1] = 1, 1
+        return x
+
+    rows, aims, shares = [], [], []
+    for caption, s, w, aim in zip(tokens, style, weight / weight.mean(), e, strict=True):
+        own = [row(list(words), manner) for words in caption for manner in (s, 2)] + [row([], 2)]
+        rows, aims, shares = rows + own, aims + [aim] * len(own), shares + [w] * len(own)
+    x, w = np.array(rows), np.array(shares)[:, None]
+    best = np.linalg.solve(x.T @ (w * x) + RIDGE * np.diag([1] * 9 + [0]), x.T @ (w * np.array(aims)))
+    said, manner = torch.tensor([[1, 5, 0], [0, 0, 0]]), torch.tensor([1, 2])
+    wanted = np.stack([row([1, 5], 1) @ best, row([], 2) @ best])
+    torch.testing.assert_close(gist(said, torch.ones(2, 3), manner), torch.from_numpy(wanted).float(), atol=1e-4, rtol=0)
+
+
+def test_an_untaught_prior_guesses_the_gist_from_pure_noise() -> None:
+    prior = Prior(PRIOR)
+    torch.nn.init.normal_(prior.gist.words.weight)
+    words, weights, style = torch.tensor([[3, 4]]), torch.ones(1, 2), torch.tensor([0])
+    made = prior(torch.randn(1, SHAPE.total), torch.zeros(1), words, weights, style)
+    torch.testing.assert_close(made, prior.gist(words, weights, style))
+    torch.testing.assert_close(made[0], prior.gist.words.weight[[3, 4]].sum(0))
+
+
 def test_padding_changes_nothing_and_words_do() -> None:
     prior = woken(Prior(PRIOR)).eval()
     z, t, style = torch.randn(2, SHAPE.total), torch.tensor([0.3, 0.6]), torch.tensor([0, 2])
@@ -148,10 +184,19 @@ def test_every_weight_of_the_decoder_is_taught(loss: object, made_pool: pool.Poo
     assert idle <= (set() if loss is losses.jump_loss else only_in_jumps)
 
 
+def test_what_is_seen_wrong_is_nothing_for_the_picture_itself_and_grows() -> None:
+    eye, x = efficientnet_lite0(), torch.from_numpy(drawings(3)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    errors = [losses.seen_error(eye, x + r * noise, x) for r in (0.0, 0.1, 0.4)]
+    assert errors[0].abs().max() < 1e-6
+    assert (errors[0] < errors[1]).all() and (errors[1] < errors[2]).all()
+
+
 def test_every_weight_of_the_prior_is_taught(made_pool: pool.Pool) -> None:
     prior = woken(Prior(replace(PRIOR, words=10)))
     losses.prior_loss(prior, pool.Batches(made_pool, 40, 0, None).at(0), Now(0, 0.5, Chance(0))).backward()
-    assert all(p.grad is not None and p.grad.count_nonzero() for p in prior.parameters())
+    assert all(p.grad is not None and p.grad.count_nonzero() for p in prior.parameters() if p.requires_grad)
+    assert not any(p.requires_grad for p in prior.gist.parameters())
     assert not prior.words.weight.grad[0].count_nonzero()  # padding says nothing
 
 

@@ -1,4 +1,7 @@
-"""From words to the picture embedding: flow matching on a few hundred numbers by a small transformer."""
+"""From words to the picture embedding: flow matching on a few hundred numbers by a small transformer.
+
+The words' linear guess (gist.py) stands at the beginning: the flow goes from noise to what is left over of it.
+"""
 
 from dataclasses import dataclass
 
@@ -7,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from danqing.families.text2image.embedding import GRID, Shape
+from danqing.families.text2image.gist import Gist
 from danqing.nn import flow
 from danqing.nn.layers import Waves, zero
 from danqing.settings import check_least
@@ -50,7 +54,8 @@ class Prior(nn.Module):
         self.words = nn.Embedding(config.words, width, padding_idx=0)
         self.order = nn.Parameter(torch.randn(config.length, width) * 0.3)
         self.place = nn.Parameter(torch.randn(1 + CELLS, width) * 0.5)
-        self.inward_whole, self.inward_cell = nn.Linear(shape.whole, width), nn.Linear(shape.per_cell, width)
+        self.gist = Gist(config.words, config.styles, shape.total)
+        self.inward_whole, self.inward_cell = nn.Linear(2 * shape.whole, width), nn.Linear(2 * shape.per_cell, width)
         self.steer = zero(nn.Linear(width, 6 * width))
         self.blocks = nn.ModuleList(Block(width, config.dropout) for _ in range(config.depth))
         self.outward_whole = zero(nn.Linear(width, shape.whole))
@@ -62,10 +67,11 @@ class Prior(nn.Module):
 
     def forward(self, z: Tensor, t: Tensor, tokens: Tensor, weights: Tensor, style: Tensor) -> Tensor:
         """z (B, total), t (B,), tokens (B, L) ids with 0 for none, weights (B, L) about 1, style (B,)."""
-        c = self.config
-        scaled = flow.over(flow.unit(t, 1.0), z) * z
-        whole, cells = scaled[:, : c.whole], scaled[:, c.whole :].unflatten(1, (CELLS, -1))
-        seen = torch.cat([self.inward_whole(whole)[:, None], self.inward_cell(cells)], dim=1) + self.place
+        gist = self.gist(tokens, weights, style)
+        rest = z - flow.over(t, z) * gist
+        whole, cells = zip(*map(self.parts, (flow.over(flow.unit(t, 1.0), z) * rest, gist)), strict=True)
+        seen = torch.cat([self.inward_whole(torch.cat(whole, 1))[:, None], self.inward_cell(torch.cat(cells, 2))], 1)
+        seen = seen + self.place
         style_token = self.style(style)[:, None]
         text = self.words(tokens) * weights[:, :, None] + self.order[: tokens.shape[1]]
         x = torch.cat([seen, style_token, text], dim=1)  # (B, 17 + 1 + L, D)
@@ -75,7 +81,11 @@ class Prior(nn.Module):
             x = block(x, bend, there[:, None, None])
         x = F.rms_norm(x[:, : 1 + CELLS], x.shape[-1:])
         out = torch.cat([self.outward_whole(x[:, 0]), self.outward_cell(x[:, 1:]).flatten(1)], dim=1)
-        return flow.from_rest(out.float(), z, t, 1.0)
+        return gist + flow.from_rest(out.float(), rest, t, 1.0)
+
+    def parts(self, e: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, total) -> (B, whole), (B, 16, per cell)."""
+        return e[:, : self.config.whole], e[:, self.config.whole :].unflatten(1, (CELLS, -1))
 
 
 class Block(nn.Module):

@@ -29,6 +29,7 @@ __all__ = [
     "replay",
     "sample",
     "sources",
+    "stylize",
     "train",
     "train_painter",
     "vary",

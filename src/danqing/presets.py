@@ -60,3 +60,10 @@ def default_preset(family: str, side: int) -> Preset:
     rows = [p for p in all_presets().values() if p.family == family and p.sizes != (0, 0)]
     fitting = [p for p in rows if p.sizes[0] <= side <= p.sizes[1]]
     return fitting[0] if fitting else max(rows, key=lambda p: p.sizes[1])
+
+
+@cache
+def looks() -> Mapping[str, Mapping[str, Any]]:
+    """Name -> row of looks.toml: the manners that come with Danqing."""
+    text = files("danqing").joinpath("families", "style", "looks.toml").read_text(encoding="utf-8")
+    return read_toml(text, "looks.toml")

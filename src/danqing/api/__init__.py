@@ -10,6 +10,7 @@ from danqing.api.painting import edit, interpolate, reconstruct, sample
 from danqing.api.recipes import Replayed, info, replay
 from danqing.api.schooling import Schooled, train_painter
 from danqing.api.studios import Studio, load_painter
+from danqing.api.stylizing import exemplars, stylize
 from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
 
@@ -29,6 +30,7 @@ __all__ = [
     "edit",
     "evaluate",
     "evaluate_painter",
+    "exemplars",
     "glimpse",
     "info",
     "interpolate",
@@ -39,6 +41,7 @@ __all__ = [
     "replay",
     "sample",
     "sources",
+    "stylize",
     "train",
     "train_painter",
     "vary",

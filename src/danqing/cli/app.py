@@ -15,6 +15,7 @@ from danqing.cli.painting import interpolate, sample
 from danqing.cli.presets import list_presets, show_preset
 from danqing.cli.replaying import info, replay
 from danqing.cli.schooling import train_painter
+from danqing.cli.stylizing import list_styles, sheet_of_styles, stylize
 from danqing.cli.texttopicture import blend, describe, paint, vary
 from danqing.cli.training import train
 from danqing.version import __version__
@@ -37,12 +38,14 @@ def group(name: str, about: str) -> typer.Typer:
 
 data = group("data", "Data sets: build and look at them.")
 models = group("models", "Trained models.")
+styles = group("styles", "Manners for stylize.")
 presets = group("presets", "Presets: named models with the training that suits them.")
 
 command(app, "paint", 'danqing paint "an orange cat with a red hat" --style noto -n 4 --seed 7')(paint)
 command(app, "vary", "danqing vary drawing.png --strength 0.5 --text blue")(vary)
 command(app, "blend", "danqing blend owl.png teapot.png --weights 2,1")(blend)
 command(app, "describe", "danqing describe drawing.png --lang zh")(describe)
+command(app, "stylize", "danqing stylize photo.jpg oil --keep-colours recolour")(stylize)
 command(app, "train", "danqing train diffusion fashion-mnist --minutes 2")(train)
 command(app, "train-painter", "danqing train-painter --recipe cpu --out runs/painter")(train_painter)
 command(app, "sample", "danqing sample runs/flow-28-fashion-mnist -n 16 --seed 7 --label dress")(sample)
@@ -57,6 +60,8 @@ command(data, "build", "danqing data build fashion-mnist")(build_data)
 command(data, "show", "danqing data show my-photos --sheet photos.png")(show_data)
 command(models, "list")(list_models)
 command(models, "show", "danqing models show flow-28-fashion-mnist")(show_model)
+command(styles, "list")(list_styles)
+command(styles, "sheet")(sheet_of_styles)
 command(presets, "list", "danqing presets list --family gan")(list_presets)
 command(presets, "show", "danqing presets show flow-28")(show_preset)
 

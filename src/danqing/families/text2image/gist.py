@@ -40,13 +40,14 @@ class Gist(nn.Module):
 
         Every picture counts with each caption in its style and in any style, and once without words.
         """
-        words, styles = len(self.words.weight), len(self.style.weight)
+        words, styles, total = len(self.words.weight), len(self.style.weight), len(self.bias)
+        size = words + styles + 1
         said, manner = torch.from_numpy(tokens).long(), torch.from_numpy(style).long()
         root = torch.from_numpy(weight / weight.mean()).float().sqrt()[:, None]
         wanted = root * torch.from_numpy(np.asarray(embedding, np.float32))
         anyone = torch.full_like(manner, styles - 1)
         wordings = [(one, s) for one in said.unbind(1) for s in (manner, anyone)]
-        gram, moment = torch.zeros(words + styles + 1, words + styles + 1), torch.zeros(words + styles + 1, len(self.bias))
+        gram, moment = torch.zeros(size, size), torch.zeros(size, total)
         for caption, s in [*wordings, (torch.zeros_like(said[:, 0]), anyone)]:
             x = root * self.counts(caption, s)
             with warnings.catch_warnings():

@@ -4,18 +4,12 @@ import torch
 from torch import Tensor
 
 from danqing.families.text2image.decoder import CHANNELS, ROUGHEST, Asked, Decoder
-from danqing.families.text2image.embedding import over_white
 from danqing.families.text2image.prior import Prior
 from danqing.nn import flow
-from danqing.nn.efficientnet import EfficientNetLite0
 from danqing.types import Batch, Now
 
 GUIDANCE = (1.0, 4.0)
 """the few-step stage learns to paint as if guided by something in this range"""
-LOOKED_AT = 0.3
-"""time from which a guess is sharp enough to be looked at"""
-SEEN = 0.02
-"""weight of what is seen wrong; then its gradient is about as large as that of the velocity"""
 
 
 def prior_loss(prior: Prior, batch: Batch, now: Now) -> Tensor:
@@ -38,41 +32,14 @@ def asked_of(decoder: Decoder, batch: Batch, now: Now) -> Asked:
     return Asked(e + rough[:, None] * now.chance.normal_like(e), rough, style, known.float())
 
 
-def decoder_loss(decoder: Decoder, batch: Batch, now: Now, eye: EfficientNetLite0 | None = None) -> Tensor:
-    """Velocity error on pictures, t = sigmoid(N(-0.8, 1.0)): noisy times decide what is painted (arXiv 2511.13720).
-
-    With an `eye` also what it sees wrong in guesses that are past LOOKED_AT (arXiv 2602.02493).
-    """
+def decoder_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
+    """Velocity error on pictures, t = sigmoid(N(-0.8, 1.0)): noisy times decide what is painted (arXiv 2511.13720)."""
     x, rows = batch.pictures, len(batch.pictures)
     t = torch.sigmoid(now.chance.normal(rows) - 0.8)
     z = flow.mixed(x, now.chance.normal_like(x), t)
     nothing = torch.zeros_like(t)
     guess = decoder(z, t, nothing, nothing, asked_of(decoder, batch, now))
-    loss = flow.velocity_error(guess, x, t).mean()
-    clear = t > LOOKED_AT
-    if eye is None or not clear.any():
-        return loss
-    seen = seen_error(eye, guess[clear], x[clear]).sum() / rows
-    now.notes["seen"] = seen.detach()
-    return loss + SEEN * seen
-
-
-def seen_error(eye: EfficientNetLite0, guess: Tensor, x: Tensor) -> Tensor:
-    """(B,) distance of what a network sees in two pictures (B, 4, S, S), over its stages.
-
-    Every place of a feature map is taken at unit length (LPIPS, Zhang et al., arXiv 1801.03924, eq. 1, without learned
-    weights).
-    """
-    with torch.no_grad():
-        wanted = eye(over_white(x).contiguous(memory_format=torch.channels_last))
-    seen = eye(over_white(guess).contiguous(memory_format=torch.channels_last))
-    stages = [(unit_length(a) - unit_length(b)).square().sum(1).mean((1, 2)) for a, b in zip(seen, wanted, strict=True)]
-    return torch.stack(stages).mean(0)
-
-
-def unit_length(features: Tensor) -> Tensor:
-    """(B, C, h, w), every place divided by its length; held at zero where nothing is seen."""
-    return features / (features.square().sum(1, keepdim=True) + 1e-2).sqrt()
+    return flow.velocity_error(guess, x, t).mean()
 
 
 def guided(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, asked: Asked) -> Tensor:

@@ -1,0 +1,237 @@
+"""A picture in the manner of others."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from danqing import settings
+from danqing.api.act import act
+from danqing.errors import UsageError, unknown
+from danqing.evaluate.shipped import vgg19
+from danqing.families.style import looks
+from danqing.families.style.colours import KEEPINGS, RECOLOURINGS, with_colours_of
+from danqing.families.style.eyes import Eyes
+from danqing.families.style.objective import Exemplar, Region
+from danqing.families.style.optimise import Job, optimise, resized
+from danqing.families.style.settings import GatysConfig
+from danqing.images.arrays import to_arrays, to_floats
+from danqing.images.reading import read_rgba
+from danqing.images.resizing import fit_square
+from danqing.nn.chance import picture_generators
+from danqing.types import Picture, Progress, Recipe
+from danqing.version import __version__
+
+SIZE = 512
+"""longest side of a result in pixels, where none is given"""
+LEAST, MOST = 16, 8192
+"""sides that are possible"""
+STRONGEST = 2.0
+
+Look = str | Path | np.ndarray
+"""a picture (file or pixels), or a manner that comes with Danqing, by name"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a picture is to be stylized, besides in whose manner."""
+
+    strength: float = 1.0
+    """0 hardly changes the picture, 1 paints it anew, 2 keeps little of it"""
+    keep_colours: str | None = None
+    """luminance, recolour or histogram; None takes the style's colours"""
+    brush: float = 1.0
+    """size of the strokes"""
+    size: int | None = SIZE
+    """longest side of the result, None for the picture's own"""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= STRONGEST:
+            raise UsageError(f"A strength of {self.strength:g} is not possible; choose 0 to {STRONGEST:g}.")
+        if not 0.1 <= self.brush <= 4:
+            raise UsageError(f"A brush of {self.brush:g} is not possible; choose 0.1 (fine) to 4 (coarse).")
+        if self.keep_colours is not None and self.keep_colours not in KEEPINGS:
+            raise unknown("way to keep colours", self.keep_colours, KEEPINGS)
+        if self.size is not None and not LEAST <= self.size <= MOST:
+            raise UsageError(f"A size of {self.size} pixels is not possible; choose {LEAST} to {MOST}.")
+
+
+@act
+def stylize(
+    picture: Look,
+    styles: Look | Sequence[Look],
+    *,
+    weights: Sequence[float] | None = None,
+    masks: Sequence[Look] | None = None,
+    strength: float = 1.0,
+    keep_colours: str | None = None,
+    brush: float = 1.0,
+    size: int | None = SIZE,
+    seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    watch: Callable[[Picture], None] | None = None,
+) -> Generator[Progress, None, Picture]:
+    """Paint `picture` in the manner of one or several pictures, by optimisation (arXiv 1508.06576).
+
+    weights   of the styles, >= 0; equal if not given
+    masks     a grey picture for each style: white where that style is wanted; without masks all styles are mixed
+    options   settings of `GatysConfig`, by name: steps, content_layers, style_layers, smooth, distance, optimizer, ...
+    watch     is shown the picture after every step, at the size it has by then
+
+    The result is as large as the picture, at most `size` on its longer side; its transparency stays. Raises UsageError,
+    NotFoundError and BadInputError.
+    """
+    wanted = Wanted(strength, keep_colours, brush, size)
+    named = [styles] if isinstance(styles, (str, Path, np.ndarray)) else list(styles)
+    shares = checked_weights(weights, len(named))
+    config = settings.read(GatysConfig, {**own_settings(named), **(options or {})}, "the settings of the optimiser")
+    config = replace(config, style=config.style * wanted.strength**2)
+    content, alpha = framed(picture, wanted.size)
+    job = Job(content, regions(content, named, shares, masks, wanted), brush)
+    recipe = recipe_of(wanted, named, shares, seed, content, config)
+
+    def finished(made: Tensor) -> Picture:
+        if keep_colours == "luminance":
+            made = with_colours_of(made, resized(content, tuple(made.shape[-2:])))
+        return Picture(pixels(made, alpha), replace(recipe, size=(made.shape[2], made.shape[1])))
+
+    last = content
+    for moment in optimise(eyes(config.pooling), config, job, picture_generators(seed, 1)[0]):
+        last = moment.picture
+        if watch:
+            watch(finished(last))
+        yield Progress("stylize", moment.done, figures={"loss": moment.loss})
+    return finished(last)
+
+
+def own_settings(named: Sequence[Look]) -> Mapping[str, Any]:
+    """Of a manner that comes with Danqing, where it is the only one."""
+    single = named[0] if len(named) == 1 else None
+    return looks.LOOKS[single].settings if isinstance(single, str) and single in looks.LOOKS else {}
+
+
+def checked_weights(weights: Sequence[float] | None, count: int) -> list[float]:
+    found = [1.0] * count if weights is None else [float(weight) for weight in weights]
+    if not count:
+        raise UsageError("No style came; name a picture or a preset.")
+    if len(found) != count:
+        raise UsageError(f"{len(found)} weights for {count} styles came; give one for each.")
+    if any(not weight >= 0 for weight in found) or not sum(found):
+        raise UsageError(f"Weights {found} are not possible; give numbers of at least 0, and one above.")
+    return found
+
+
+def regions(
+    content: Tensor, named: Sequence[Look], shares: Sequence[float], masks: Sequence[Look] | None, wanted: Wanted
+) -> list[Region]:
+    """All styles mixed over the whole picture, or each on its mask."""
+    exemplars = [
+        Exemplar(style_picture(look, content, wanted), weight) for look, weight in zip(named, shares, strict=True)
+    ]
+    if masks is None:
+        return [Region(exemplars)]
+    if len(masks) != len(named):
+        raise UsageError(f"{len(masks)} masks for {len(named)} styles came; give one for each.")
+    size = tuple(content.shape[-2:])
+    return [Region([one], mask_of(mask, size)) for one, mask in zip(exemplars, masks, strict=True)]
+
+
+def style_picture(look: Look, content: Tensor, wanted: Wanted) -> Tensor:
+    """(3, h, w) in [-1, 1] at the scale of the result, in the photo's colours where those are to be kept."""
+    longest = max(content.shape[-2:])
+    array = looks.exemplar(look, longest) if isinstance(look, str) and look in looks.LOOKS else opaque(pixels_of(look))
+    found = to_tensor(within(array, longest))
+    change = RECOLOURINGS.get(wanted.keep_colours or "")
+    return change(found, content) if change else found
+
+
+def framed(picture: Look, size: int | None) -> tuple[Tensor, np.ndarray | None]:
+    """The picture over white (3, H, W) in [-1, 1], at most `size` long, and its alpha (H, W) uint8 if it has any."""
+    rgba = within(pixels_of(picture), size)
+    if min(rgba.shape[:2]) < LEAST:
+        raise UsageError(
+            f"A picture of {rgba.shape[1]} x {rgba.shape[0]} pixels is too small; "
+            f"give one of {LEAST} x {LEAST} or more."
+        )
+    alpha = rgba[..., 3] if rgba.shape[2] == 4 and (rgba[..., 3] < 255).any() else None
+    return to_tensor(opaque(rgba)), alpha
+
+
+def pixels_of(look: Look) -> np.ndarray:
+    """(H, W, 4) uint8 of a file, or the pixels themselves."""
+    if isinstance(look, np.ndarray):
+        if look.dtype != np.uint8 or look.ndim != 3 or look.shape[2] not in (3, 4):
+            raise UsageError(f"Pixels {look.dtype} {look.shape} came; give uint8 (H, W, 3) or (H, W, 4).")
+        return look
+    return read_rgba(Path(look))
+
+
+def within(array: np.ndarray, size: int | None) -> np.ndarray:
+    """(H, W, C) uint8, made smaller where its longer side is above `size`."""
+    factor = 1.0 if size is None else size / max(array.shape[:2])
+    if factor >= 1:
+        return array
+    height, width = (max(1, round(side * factor)) for side in array.shape[:2])
+    return np.asarray(Image.fromarray(array).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
+
+
+def opaque(array: np.ndarray) -> np.ndarray:
+    """(H, W, 3 | 4) uint8 -> (H, W, 3), over white."""
+    if array.shape[2] == 3:
+        return array
+    alpha = array[..., 3:].astype(np.float32) / 255
+    return np.rint(array[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+
+
+def mask_of(look: Look, size: Sequence[int]) -> Tensor:
+    """(H, W) in [0, 1]: white is 1."""
+    grey = Image.fromarray(opaque(pixels_of(look))).convert("L").resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    mask = torch.from_numpy(np.asarray(grey, np.float32) / 255)
+    if not mask.any():
+        raise UsageError("A mask is all black; paint white where its style is wanted.")
+    return mask
+
+
+def to_tensor(array: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(to_floats(array.transpose(2, 0, 1)))
+
+
+def pixels(made: Tensor, alpha: np.ndarray | None) -> np.ndarray:
+    """(H, W, 3) uint8, or (H, W, 4) with the picture's own alpha."""
+    array = to_arrays(made[None])[0].numpy()
+    if alpha is None:
+        return array
+    shape = Image.fromarray(alpha).resize((array.shape[1], array.shape[0]), Image.Resampling.BILINEAR)
+    return np.concatenate([array, np.asarray(shape)[..., None]], axis=2)
+
+
+@cache
+def eyes(pooling: str) -> Eyes:
+    return Eyes(vgg19(), pooling)
+
+
+def recipe_of(
+    wanted: Wanted, named: Sequence[Look], shares: Sequence[float], seed: int, content: Tensor, config: GatysConfig
+) -> Recipe:
+    """What was done, for the picture's notes."""
+    names = [Path(look).name if isinstance(look, (str, Path)) else "pixels" for look in named]
+    extra = {
+        "act": "stylize", "styles": names, "weights": list(shares), **settings.plain(wanted),
+        "optimiser": settings.plain(config),
+    }  # fmt: skip
+    return Recipe(
+        "vgg19", "", "style", seed, (content.shape[2], content.shape[1]), label=", ".join(names),
+        sampler=config.optimizer, steps=sum(config.steps), version=__version__, extra=extra,
+    )  # fmt: skip
+
+
+def exemplars(size: int = 256) -> dict[str, np.ndarray]:
+    """A square piece of each manner that comes with Danqing, (size, size, 3) uint8."""
+    return {name: fit_square(looks.exemplar(name, 2 * size), size) for name in looks.LOOKS}

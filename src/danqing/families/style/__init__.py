@@ -1,0 +1,1 @@
+"""Style transfer: any picture in any picture's manner."""

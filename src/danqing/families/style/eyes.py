@@ -1,0 +1,54 @@
+"""VGG-19 as the eyes of style transfer: each layer in units of its own mean activation.
+
+Activations of the original net grow from 40 to 1,200 and fall again, so losses of different layers could not be
+compared. Gatys et al. scale each filter to a mean activation of 1 over photos (arXiv 1508.06576, 'Methods'); because a
+ReLU net is homogeneous, dividing the outputs does the same. BRIGHTNESS was measured by scripts/measure_vgg19.py.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor, channels_last, nn
+
+from danqing.nn.vgg import VGG19, down_to
+
+BRIGHTNESS: Mapping[str, float] = {
+    "conv1_1": 31.0,
+    "conv1_2": 140.0,
+    "conv2_1": 170.0,
+    "conv2_2": 230.0,
+    "conv3_1": 310.0,
+    "conv3_2": 370.0,
+    "conv3_3": 800.0,
+    "conv3_4": 1150.0,
+    "conv4_1": 1050.0,
+    "conv4_2": 750.0,
+    "conv4_3": 440.0,
+    "conv4_4": 130.0,
+    "conv5_1": 140.0,
+}
+"""mean activation of each layer over photos"""
+REACH = {"conv1": 2, "conv2": 8, "conv3": 24, "conv4": 72, "conv5": 136}
+"""how many pixels around a place its features depend on, at most, by block"""
+
+
+class Eyes(nn.Module):
+    """eyes(picture, layers) -> {layer: (C, h, w)}, of one picture (3, H, W) in [-1, 1]."""
+
+    def __init__(self, net: VGG19, pooling: str = "max") -> None:
+        super().__init__()
+        self.net, self.pooling = net.requires_grad_(False), pooling
+
+    def forward(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        shaped = picture[None].contiguous(memory_format=channels_last)
+        found = self.net(shaped, layers, self.pooling)
+        return {name: h[0] / BRIGHTNESS[name] for name, h in found.items()}
+
+
+def reach(layers: Iterable[str]) -> int:
+    """Pixels around a place that the deepest of the layers looks at."""
+    return REACH[down_to(layers).split("_")[0]]
+
+
+def stride(layer: str) -> int:
+    """Pixels between two places of a layer."""
+    return 2 ** (int(layer[4]) - 1)

@@ -1,0 +1,125 @@
+"""What style and content are, as numbers: statistics of feature maps and the distances between them.
+
+A layer's statistics are the mean and the second raw moment of its features over all places,
+
+    μ = E[f],      S = E[f fᵀ]      (S is Gatys' Gram matrix over the number of places; arXiv 1508.06576, eq. 3)
+
+because both are plain averages: those of several styles mix linearly, those of a huge picture are the average over its
+tiles, and a mask only weighs the places. Every distance below is of the form D(statistics, wanted statistics).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+TINY = 1e-8
+ROOTS = 12
+"""Newton-Schulz iterations of a matrix root"""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The statistics of one layer."""
+
+    mean: Tensor
+    """(C,)"""
+    second: Tensor
+    """(C, C), symmetric"""
+
+    @property
+    def covariance(self) -> Tensor:
+        """(C, C): S - μ μᵀ."""
+        return self.second - self.mean[:, None] * self.mean
+
+    @property
+    def deviation(self) -> Tensor:
+        """(C,) standard deviations."""
+        return (self.second.diagonal() - self.mean.square()).clamp(min=TINY).sqrt()
+
+
+def moments(features: Tensor, share: Tensor | None = None) -> Moments:
+    """Of (C, H, W), every place counting 1 / (H W), or as much as `share` (H, W) says, which sums up to 1."""
+    flat = features.flatten(1).float().contiguous()  # one (C, HW) copy: products over a channels_last view are slow
+    weighed = flat / flat.shape[1] if share is None else flat * share.flatten()
+    return Moments(weighed.sum(1), weighed @ flat.T)
+
+
+def mixed(several: Sequence[Moments], weights: Sequence[float]) -> Moments:
+    """Of a manner between several; weights >= 0 are made to sum up to 1."""
+    total = sum(weights)
+    shares = [weight / total for weight in weights]
+    means = sum(s * one.mean for s, one in zip(shares, several, strict=True))
+    seconds = sum(s * one.second for s, one in zip(shares, several, strict=True))
+    return Moments(means, seconds)  # type: ignore[arg-type]
+
+
+# Distances of one layer's statistics; 0 for equal ones, about 1 for those of nothing (all zero).
+
+
+def gram_distance(made: Moments, wanted: Moments) -> Tensor:
+    """‖S - S*‖² / ‖S*‖² (arXiv 1508.06576, eq. 4, in units of the wanted)."""
+    return (made.second - wanted.second).square().sum() / (wanted.second.square().sum() + TINY)
+
+
+def spread_distance(made: Moments, wanted: Moments) -> Tensor:
+    """Of means and standard deviations alone, which is what AdaIN matches (arXiv 1703.06868, eq. 13)."""
+    error = (made.mean - wanted.mean).square().sum() + (made.deviation - wanted.deviation).square().sum()
+    return error / (wanted.second.diagonal().sum() + TINY)
+
+
+def wasserstein_distance(made: Moments, wanted: Moments) -> Tensor:
+    """Squared Wasserstein-2 of two Gaussians (Dowson & Landau 1982, eq. 16), in units of the wanted second moments.
+
+    |μ-μ*|² + tr(C + C* - 2 (C*^½ C C*^½)^½)
+    """
+    noise = TINY + 1e-4 * wanted.covariance.diagonal().mean()
+    eye = noise * torch.eye(len(wanted.mean), device=wanted.mean.device)
+    c, d = made.covariance + eye, wanted.covariance + eye
+    half = root(d)
+    bures = c.diagonal().sum() + d.diagonal().sum() - 2 * root(half @ c @ half).diagonal().sum()
+    return ((made.mean - wanted.mean).square().sum() + bures) / (wanted.second.diagonal().sum() + TINY)
+
+
+def both_distance(made: Moments, wanted: Moments) -> Tensor:
+    """Gram matrix and, beside it, means and standard deviations: patterns and palette."""
+    return (gram_distance(made, wanted) + spread_distance(made, wanted)) / 2
+
+
+DISTANCES: Mapping[str, Callable[[Moments, Moments], Tensor]] = {
+    "gram": gram_distance,
+    "spread": spread_distance,
+    "both": both_distance,
+    "wasserstein": wasserstein_distance,
+}
+
+
+def root(matrix: Tensor) -> Tensor:
+    """Square root of a positive definite (C, C), by coupled Newton-Schulz iterations (Higham 2008, eq. 6.35)."""
+    norm = matrix.square().sum().sqrt()
+    eye = torch.eye(len(matrix), device=matrix.device)
+    y, z = matrix / norm, eye
+    for _ in range(ROOTS):
+        step = 1.5 * eye - 0.5 * z @ y
+        y, z = y @ step, step @ z
+    return y * norm.sqrt()
+
+
+# Content.
+
+
+def content_distance(made: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared difference of features (C, H, W), in units of the wanted ones' (arXiv 1508.06576, eq. 1)."""
+    return (made - wanted).square().mean() / (wanted.square().mean() + TINY)
+
+
+def normalised(features: Tensor) -> Tensor:
+    """(C, H, W) with mean 0 and deviation 1 in every channel: shapes without their contrast and palette."""
+    flat = features.flatten(1)
+    return ((flat - flat.mean(1, keepdim=True)) / (flat.std(1, keepdim=True) + 1e-4)).view_as(features)
+
+
+def total_variation(picture: Tensor) -> Tensor:
+    """Mean squared step to the right and downwards, of (..., H, W)."""
+    return (picture.diff(dim=-1).square().mean() + picture.diff(dim=-2).square().mean()) / 2

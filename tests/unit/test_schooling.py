@@ -18,10 +18,14 @@ pool = { count = 16, captions = 2 }
 minutes = 1
 model = { width = 64, depth = 1, whole = 8, cell = 4, layout = 4 }
 train = { batch = 4, precision = "fp32" }
+[tiny.codec]
+minutes = 1
+model = { fold = 8, widths = [16, 16], blocks = 1, channels = 4 }
+train = { batch = 4, precision = "fp32" }
 [tiny.decoder]
 minutes = 1
 few_step = 0.5
-model = { size = 32, widths = [16], waist = 64, depth = 1, fold = 2, whole = 8, cell = 4, layout = 4 }
+model = { waist = 64, depth = 1, fold = 2, whole = 8, cell = 4, layout = 4 }
 train = { batch = 4, precision = "fp32" }
 """
 
@@ -50,7 +54,7 @@ def made(clipart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     events = []
     act = api.train_painter(str(out / "recipe.toml"), minutes=0.02, out=out, data=clipart)
     events += [event.message for event in act if event.message]
-    assert events == [f"Part {name}." for name in ("pool", "captions", "prior", "decoder", "painter")]
+    assert events == [f"Part {name}." for name in ("pool", "captions", "codec", "prior", "decoder", "painter")]
     return out
 
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from danqing.api.schooling import How, decoder_run, prior_run
+from danqing.api.schooling import How, codec_run, decoder_run, prior_run
 from danqing.checkpoint import load_training
 from danqing.errors import NotFoundError, UsageError
 from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image import losses, pool
+from danqing.families.text2image.codec import Codec, CodecConfig
 from danqing.families.text2image.decoder import Asked, Decoder, DecoderConfig
 from danqing.families.text2image.embedding import GRID, Embedder, Shape, components, look, over_white
 from danqing.families.text2image.gist import RIDGE, Gist
@@ -25,7 +26,8 @@ from danqing.types import Batch, Now
 
 SHAPE = Shape(whole=12, cell=4, layout=4)
 SMALL = {"whole": 12, "cell": 4, "layout": 4}
-DECODER = DecoderConfig(size=32, widths=(16,), blocks=1, waist=64, depth=1, fold=2, styles=2, **SMALL)
+DECODER = DecoderConfig(side=16, channels=4, widths=(16,), waist=64, depth=1, fold=2, styles=2, **SMALL)
+CODEC = CodecConfig(fold=1, widths=(8, 16), blocks=1, channels=4)
 PRIOR = PriorConfig(words=20, styles=2, width=64, depth=2, dropout=0.0, **SMALL)
 
 
@@ -123,6 +125,27 @@ def test_over_white_is_the_usual_formula() -> None:
     torch.testing.assert_close((shown + 1) / 2, rgba[:3] + 0.5)
 
 
+# Codec.
+
+
+def test_a_codec_learns_to_give_pictures_back(made_pool: pool.Pool, tmp_path: Path) -> None:
+    """And its latents have mean 0 and deviation 1 in every channel."""
+    made = codec_run(tmp_path, PLAN, made_pool, How(budget={"steps": 60}))
+    errors = [progress.figures["error"] for progress in made.go()]
+    assert sum(errors[-5:]) < 0.7 * sum(errors[:5])
+    pictures = pool.Batches(made_pool, 40, 0, 128).at(1).pictures
+    z = made.trainer.model.train().encode(pictures)
+    assert z.shape == (40, 4, 8, 8)
+    torch.testing.assert_close(z.mean((0, 2, 3)), torch.zeros(4), atol=1e-3, rtol=0)
+    torch.testing.assert_close(z.std((0, 2, 3)), torch.ones(4), atol=1e-2, rtol=0)
+
+
+def test_every_weight_of_the_codec_is_taught(made_pool: pool.Pool) -> None:
+    codec = woken(Codec(CODEC))
+    losses.codec_loss(codec, pool.Batches(made_pool, 8, 0, 32).at(0), Now(0, 0.5, Chance(0))).backward()
+    assert all(p.grad is not None and p.grad.count_nonzero() for p in codec.parameters())
+
+
 # Prior and decoder.
 
 
@@ -179,7 +202,7 @@ def test_padding_changes_nothing_and_words_do() -> None:
 def test_every_weight_of_the_decoder_is_taught(loss: object, made_pool: pool.Pool) -> None:
     decoder = woken(Decoder(DECODER))
     batch = pool.Batches(made_pool, 64, 0, 32).at(0)
-    value: Tensor = loss(decoder, batch, Now(0, 0.5, Chance(0)))  # type: ignore[operator]
+    value: Tensor = loss(decoder, Codec(CODEC).eval(), batch, Now(0, 0.5, Chance(0)))  # type: ignore[operator]
     value.backward()
     idle = {name for name, p in decoder.named_parameters() if p.grad is None or not p.grad.count_nonzero()}
     only_in_jumps = {name for name, _ in decoder.named_parameters() if name.startswith(("guide.mlp.0", "span.mlp.0"))}
@@ -196,7 +219,7 @@ def test_every_weight_of_the_prior_is_taught(made_pool: pool.Pool) -> None:
 
 def test_without_its_embedding_the_decoder_ignores_it() -> None:
     decoder = woken(Decoder(DECODER)).eval()
-    z, t = torch.randn(2, 4, 32, 32), torch.tensor([0.2, 0.7])
+    z, t = torch.randn(2, 4, 16, 16), torch.tensor([0.2, 0.7])
     nothing = torch.zeros(2)
     one, other = (decoder(z, t, nothing, nothing, asked(2, SHAPE.total, 0.0)) for _ in range(2))
     torch.testing.assert_close(one, other)
@@ -206,7 +229,7 @@ def test_without_its_embedding_the_decoder_ignores_it() -> None:
 
 def test_guidance_of_one_is_the_plain_guess() -> None:
     decoder = woken(Decoder(DECODER)).eval()
-    z, t, want = torch.randn(2, 4, 32, 32), torch.tensor([0.2, 0.7]), asked(2, SHAPE.total)
+    z, t, want = torch.randn(2, 4, 16, 16), torch.tensor([0.2, 0.7]), asked(2, SHAPE.total)
     nothing = torch.zeros(2)
     torch.testing.assert_close(
         losses.guided(decoder, z, t, nothing, nothing, want), decoder(z, t, nothing, nothing, want)
@@ -218,8 +241,8 @@ def test_guidance_of_one_is_the_plain_guess() -> None:
 
 @pytest.fixture(scope="module")
 def painter(made_pool: pool.Pool) -> Painter:
-    made = Painter(PRIOR, DECODER)
-    woken(made.prior), woken(made.decoder)
+    made = Painter(PRIOR, DECODER, CODEC)
+    woken(made.prior), woken(made.decoder), woken(made.codec)
     made.embedder = made_pool.embedder
     return made.eval().requires_grad_(False)
 
@@ -307,25 +330,31 @@ def test_rows_are_drawn_by_their_weight(made_pool: pool.Pool) -> None:
 PLAN = School(
     "test",
     PoolSettings(40, 2),
+    PartSettings(1, {"fold": 8, "widths": [16, 16], "blocks": 1, "channels": 4}, {"batch": 8, "precision": "fp32"}),
     PartSettings(1, {"width": 64, "depth": 1, **SMALL}, {"batch": 8, "precision": "fp32"}),
     PartSettings(
         1,
-        {"size": 32, "widths": [16], "waist": 64, "depth": 1, "fold": 2, **SMALL},
+        {"waist": 64, "depth": 1, "fold": 2, **SMALL},
         {"batch": 8, "precision": "fp32", "optimizer": "muon"},
         few_step=0.5,
     ),
 )
 
 
-@pytest.mark.parametrize("part", ["prior", "decoder"])
+def a_codec() -> Codec:
+    torch.manual_seed(2)
+    return Codec(CodecConfig(**PLAN.codec.model)).eval().requires_grad_(False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("part", ["codec", "prior", "decoder"])
 def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: Path, made_pool: pool.Pool) -> None:
     def run(folder: Path, steps: int) -> None:
         how = How(budget={"steps": 6})
-        made = (
-            prior_run(folder, PLAN, made_pool, 2, 20, how)
-            if part == "prior"
-            else decoder_run(folder, PLAN, made_pool, 2, how)
-        )
+        made = {
+            "codec": lambda: codec_run(folder, PLAN, made_pool, how),
+            "prior": lambda: prior_run(folder, PLAN, made_pool, 2, 20, how),
+            "decoder": lambda: decoder_run(folder, PLAN, made_pool, 2, a_codec(), how),
+        }[part]()
         events = made.from_where_it_stopped()
         for _ in zip(range(steps), events, strict=False):
             pass
@@ -340,16 +369,17 @@ def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: P
 
 
 def test_a_part_begun_with_other_settings_is_not_gone_on_with(tmp_path: Path, made_pool: pool.Pool) -> None:
-    list(decoder_run(tmp_path, PLAN, made_pool, 2, How(budget={"steps": 1})).go())
+    list(decoder_run(tmp_path, PLAN, made_pool, 2, a_codec(), How(budget={"steps": 1})).go())
     other = replace(PLAN, decoder=replace(PLAN.decoder, model={**PLAN.decoder.model, "depth": 2}))
     with pytest.raises(UsageError, match="another config"):
-        decoder_run(tmp_path, other, made_pool, 2, How(budget={"steps": 2})).resume()
+        decoder_run(tmp_path, other, made_pool, 2, a_codec(), How(budget={"steps": 2})).resume()
 
 
 @pytest.mark.parametrize("name", ["cpu", "gpu"])
 def test_shipped_recipes_build(name: str) -> None:
     plan = school(name)
     with torch.device("meta"):
+        Codec(CodecConfig(**plan.codec.model))
         Prior(PriorConfig(words=100, styles=3, **plan.prior.model))
         Decoder(DecoderConfig(styles=3, **plan.decoder.model))
 

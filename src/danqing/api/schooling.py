@@ -1,6 +1,7 @@
-"""Make a painter from the clip-art set: pool, prior, decoder, and the folder that paints.
+"""Make a painter from the clip-art set: pool, codec, prior, decoder, and the folder that paints.
 
     OUT/pool/      composed pictures, embeddings, captions as numbers
+    OUT/codec/     the autoencoder's training state and averaged weights
     OUT/prior/     the prior's training state and averaged weights
     OUT/decoder/   the decoder's
     OUT/painter/   what is shipped: weights, card, vocabulary, index of the training pictures
@@ -30,6 +31,7 @@ from danqing.data.clipart.reading import open_clipart
 from danqing.errors import NotFoundError, UsageError, unknown
 from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image import losses, pool
+from danqing.families.text2image.codec import Codec, CodecConfig
 from danqing.families.text2image.decoder import Decoder, DecoderConfig
 from danqing.families.text2image.index import write_index
 from danqing.families.text2image.lessons import Lessons, lessons
@@ -166,15 +168,27 @@ def prior_run(folder: Path, plan: School, made: pool.Pool, styles: int, words: i
     return PartRun(folder, "prior", prior, phases, how.batches(made, None), plan.prior, how)
 
 
-def decoder_run(folder: Path, plan: School, made: pool.Pool, styles: int, how: "How") -> PartRun:
-    config = settings.read(DecoderConfig, {**plan.decoder.model, "styles": styles}, "the recipe of the decoder")
+def codec_run(folder: Path, plan: School, made: pool.Pool, how: "How") -> PartRun:
+    config = settings.read(CodecConfig, plan.codec.model, "the recipe of the codec")
+    torch.manual_seed(derive("codec", how.seed))
+    codec = Codec(config)
+    phases = [Phase("codec", codec, partial(losses.codec_loss, codec))]
+    return PartRun(folder, "codec", codec, phases, how.batches(made, pool.SIDE), plan.codec, how)
+
+
+def decoder_run(folder: Path, plan: School, made: pool.Pool, styles: int, codec: Codec, how: "How") -> PartRun:
+    """`codec` as it is used in painting; it is not trained here."""
+    side, channels = pool.SIDE // codec.config.shrink, codec.config.channels
+    given = {**plan.decoder.model, "styles": styles, "side": side, "channels": channels}
+    config = settings.read(DecoderConfig, given, "the recipe of the decoder")
+    codec = codec.to(how.device)
     torch.manual_seed(derive("decoder", how.seed))
     decoder = Decoder(config)
     turn = 1 - plan.decoder.few_step
-    phases = [Phase("decoder", decoder, partial(losses.decoder_loss, decoder), span=(0.0, turn))]
+    phases = [Phase("decoder", decoder, partial(losses.decoder_loss, decoder, codec), span=(0.0, turn))]
     if turn < 1:
-        phases.append(Phase("few-step", decoder, partial(losses.jump_loss, decoder), span=(turn, 1.0)))
-    return PartRun(folder, "decoder", decoder, phases, how.batches(made, config.size), plan.decoder, how)
+        phases.append(Phase("few-step", decoder, partial(losses.jump_loss, decoder, codec), span=(turn, 1.0)))
+    return PartRun(folder, "decoder", decoder, phases, how.batches(made, pool.SIDE), plan.decoder, how)
 
 
 # The whole.
@@ -194,8 +208,8 @@ def train_painter(
     """Make a painter from the clip-art set, or one part of it; what is there already is kept and gone on with.
 
     recipe   cpu, gpu, or FILE.toml[:NAME]
-    part     pool, captions, prior, decoder, painter, or all of them one after the other
-    minutes  budget of the prior or the decoder instead of the recipe's; a larger one goes on from where it stopped
+    part     pool, captions, codec, prior, decoder, painter, or all of them one after the other
+    minutes  budget of the codec, the prior or the decoder instead of the recipe's; a larger one goes on from where it stopped
     data     folder of the built clip-art set, its usual place if not given
 
     Raises NotFoundError before `danqing data build clipart`, UsageError, DiskError.
@@ -232,6 +246,18 @@ def make_captions(folder: Path, plan: School, taught: Lessons, how: How) -> Gene
     processes.wait(how.world, how.device)
 
 
+def make_codec(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
+    yield from codec_run(folder / "codec", plan, pool.opened(folder / "pool"), how).from_where_it_stopped()
+
+
+def learned_codec(folder: Path) -> Codec:
+    """The averaged codec of a folder, ready for use. NotFoundError where it has not been taught."""
+    tensors, state = averaged(folder)
+    codec = Codec(settings.read(CodecConfig, state["config"], "the codec"))
+    codec.load_state_dict(tensors)
+    return codec.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
 def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     made = pool.opened(folder / "pool")
     run = prior_run(folder / "prior", plan, made, len(taught.styles), len(taught.lexicon), how)
@@ -239,7 +265,8 @@ def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generat
 
 
 def make_decoder(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
-    run = decoder_run(folder / "decoder", plan, pool.opened(folder / "pool"), len(taught.styles), how)
+    made, codec = pool.opened(folder / "pool"), learned_codec(folder / "codec")
+    run = decoder_run(folder / "decoder", plan, made, len(taught.styles), codec, how)
     yield from run.from_where_it_stopped()
 
 
@@ -248,14 +275,17 @@ def make_painter(folder: Path, plan: School, taught: Lessons, how: How) -> Gener
     if how.rank == 0:
         prior, prior_state = averaged(folder / "prior")
         decoder, decoder_state = averaged(folder / "decoder")
+        codec, (_, codec_state) = learned_codec(folder / "codec"), averaged(folder / "codec")
         painter = Painter(
             settings.read(PriorConfig, prior_state["config"], "the prior"),
             settings.read(DecoderConfig, decoder_state["config"], "the decoder"),
+            codec.config,
         )
+        painter.codec = codec
         made = pool.opened(folder / "pool")
         painter.embedder, _ = made.embedder, painter.prior.load_state_dict(prior)
         painter.decoder.load_state_dict(decoder)
-        card = painter_card(painter, plan, taught, {"prior": prior_state, "decoder": decoder_state}, how.seed)
+        card = painter_card(painter, plan, taught, {"codec": codec_state, "prior": prior_state, "decoder": decoder_state}, how.seed)
         write_painter(folder / "painter", painter, taught.lexicon.vocabulary, card)
         plain = min(len(made), len(taught.plain))
         rows = [asdict(taught.clipart.rows[i]) for i in taught.plain[:plain]]
@@ -267,6 +297,7 @@ def make_painter(folder: Path, plan: School, taught: Lessons, how: How) -> Gener
 MAKERS: Mapping[str, Callable[[Path, School, Lessons, How], Generator[Progress, None, None]]] = {
     "pool": make_pool,
     "captions": make_captions,
+    "codec": make_codec,
     "prior": make_prior,
     "decoder": make_decoder,
     "painter": make_painter,

@@ -1,4 +1,4 @@
-"""From the picture embedding to pixels: flow matching on premultiplied RGBA, the network guesses the clean picture."""
+"""From the picture embedding to the latent of a picture (codec.py): flow matching, the network guesses the clean one."""
 
 from dataclasses import dataclass
 
@@ -6,29 +6,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from danqing.families.text2image.codec import RGBA
 from danqing.families.text2image.embedding import GRID, Shape, layout_of
 from danqing.nn import flow
 from danqing.nn.hourglass import Hourglass
 from danqing.nn.layers import Waves, zero
 from danqing.settings import check_least
 
-CHANNELS = 4
-SPREAD = 0.8
-"""standard deviation of a picture's values, about; premultiplied RGBA lives near its ends"""
+SPREAD = 1.0
+"""standard deviation of a latent's values, by construction"""
 ROUGHEST = 0.4
 """the embedding is noised in training by up to this much, so that the decoder forgives the prior"""
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    size: int = 128
-    widths: tuple[int, ...] = (32, 96)
-    """channels of the convolutional levels, finest first"""
+    side: int = 16
+    """of a latent"""
+    channels: int = 8
+    """of a latent"""
+    widths: tuple[int, ...] = ()
+    """channels of convolutional levels around the transformer, finest first"""
     blocks: int = 1
-    waist: int = 320
+    """at each of those levels"""
+    waist: int = 256
     """width of the transformer, a multiple of 64"""
     depth: int = 8
-    fold: int = 4
+    fold: int = 2
+    """places of a side that become one"""
     styles: int = 0
     drop: float = 0.1
     """share of pictures trained without their embedding, which guidance needs"""
@@ -37,7 +42,7 @@ class DecoderConfig:
     layout: int = 8
 
     def __post_init__(self) -> None:
-        check_least(1, size=self.size, blocks=self.blocks, waist=self.waist, depth=self.depth, fold=self.fold)
+        check_least(1, side=self.side, channels=self.channels, blocks=self.blocks, waist=self.waist, depth=self.depth, fold=self.fold)
         check_least(0, styles=self.styles, drop=self.drop)
 
     @property
@@ -60,12 +65,7 @@ class Asked:
 
 
 class Decoder(nn.Module):
-    """decoder(z, t, span, guide, asked) -> the clean picture it expects, (B, 4, S, S).
-
-    The network gives the picture itself and not what is missing to it: 4 x 4 pixels of noise have 64 dimensions, more
-    than its outer levels have channels, so it could never take all noise away, while clean pictures have few (Li & He,
-    arXiv 2511.13720, sec. 3).
-    """
+    """decoder(z, t, span, guide, asked) -> the clean latent it expects, (B, C, R, R)."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -80,13 +80,13 @@ class Decoder(nn.Module):
         self.cells = nn.Linear(shape.per_cell, waist)
         self.nothing = nn.Parameter(torch.zeros(waist))
         self.net = Hourglass(
-            config.size, CHANNELS, config.widths, config.blocks, waist, config.depth, config.fold, hints=CHANNELS
+            config.side, config.channels, config.widths, config.blocks, waist, config.depth, config.fold, hints=RGBA
         )
 
     def forward(self, z: Tensor, t: Tensor, span: Tensor, guide: Tensor, asked: Asked) -> Tensor:
-        """z (B, 4, S, S), t in [0, 1] with 1 clean, span of the coming step or 0, guide = guidance - 1 or 0, (B,).
+        """z (B, C, R, R), t in [0, 1] with 1 clean, span of the coming step or 0, guide = guidance - 1 or 0, (B,).
 
-        The layout of the embedding comes in beside the pixels as well: colours reach them by a short way.
+        The layout of the embedding comes in beside the places as well: colours reach them by a short way.
         """
         known = asked.known[:, None]
         whole, cells = self.parts(asked.embedding)
@@ -94,7 +94,8 @@ class Decoder(nn.Module):
         vector = vector + self.style(asked.style) + self.whole(whole) * known + self.nothing * (1 - known)
         place = (self.cells(cells) * known[:, None]).mT.unflatten(2, (GRID, GRID))
         hint = layout_of(cells, self.config.cell) * known[:, :, None, None]
-        return self.net(flow.over(flow.unit(t, SPREAD), z) * z, F.silu(vector), place, hint).float()
+        out = self.net(flow.over(flow.unit(t, SPREAD), z) * z, F.silu(vector), place, hint).float()
+        return flow.from_rest(out, z, t, SPREAD)
 
     def parts(self, e: Tensor) -> tuple[Tensor, Tensor]:
         whole = self.config.whole

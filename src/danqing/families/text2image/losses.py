@@ -1,9 +1,12 @@
 """What the prior and the decoder are trained on: flow matching, and for the decoder jumps in few steps."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from danqing.families.text2image.decoder import CHANNELS, ROUGHEST, Asked, Decoder
+from danqing.families.text2image.codec import Codec
+from danqing.families.text2image.decoder import ROUGHEST, Asked, Decoder
 from danqing.families.text2image.prior import Prior
 from danqing.nn import flow
 from danqing.types import Batch, Now
@@ -23,6 +26,16 @@ def prior_loss(prior: Prior, batch: Batch, now: Now) -> Tensor:
     return flow.velocity_error(guess, x, t).mean()
 
 
+def codec_loss(codec: Codec, batch: Batch, now: Now) -> Tensor:
+    """Mean absolute error of pictures and of their steps from pixel to pixel (edges), latents roughened at random."""
+    x, chance = batch.pictures, now.chance
+    z = codec.encode(x)
+    made = codec.decode(z + flow.over(chance.uniform(len(x)) * codec.config.rough, z) * chance.normal_like(z))
+    edges = [(made.diff(dim=d) - x.diff(dim=d)).abs().mean() for d in (2, 3)]
+    now.notes["error"] = (made.detach() - x).abs().mean()
+    return (made - x).abs().mean() + edges[0] + edges[1]
+
+
 def asked_of(decoder: Decoder, batch: Batch, now: Now) -> Asked:
     """The embeddings of a batch, noised and some left out, as the decoder is to expect them."""
     e, rows = batch.given["embedding"], len(batch.given["embedding"])
@@ -32,8 +45,19 @@ def asked_of(decoder: Decoder, batch: Batch, now: Now) -> Asked:
     return Asked(e + rough[:, None] * now.chance.normal_like(e), rough, style, known.float())
 
 
-def decoder_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
-    """Velocity error on pictures, t = sigmoid(N(-0.8, 1.0)): noisy times decide what is painted (arXiv 2511.13720)."""
+def decoder_loss(decoder: Decoder, codec: Codec, batch: Batch, now: Now) -> Tensor:
+    """Velocity error on the latents of pictures; see `latent_loss`."""
+    return latent_loss(decoder, latents(codec, batch), now)
+
+
+@torch.no_grad()
+def latents(codec: Codec, batch: Batch) -> Batch:
+    """The batch with latents (B, C, R, R) for pictures."""
+    return replace(batch, pictures=codec.encode(batch.pictures))
+
+
+def latent_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
+    """t = sigmoid(N(-0.8, 1.0)): noisy times decide what is painted (arXiv 2511.13720)."""
     x, rows = batch.pictures, len(batch.pictures)
     t = torch.sigmoid(now.chance.normal(rows) - 0.8)
     z = flow.mixed(x, now.chance.normal_like(x), t)
@@ -43,19 +67,20 @@ def decoder_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
 
 
 def guided(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, asked: Asked) -> Tensor:
-    """The clean picture under guidance 1 + guide, asked both ways: free + (1 + guide) (x - free)."""
+    """The clean latent under guidance 1 + guide, asked both ways: free + (1 + guide) (x - free)."""
     nothing = torch.zeros_like(t)
     x = decoder(z, t, told, nothing, asked)
     free = decoder(z, t, told, nothing, Asked(asked.embedding, asked.rough, asked.style, 0 * asked.known))
     return free + flow.over(1 + guide, x) * (x - free)
 
 
-def jump_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
+def jump_loss(decoder: Decoder, codec: Codec, batch: Batch, now: Now) -> Tensor:
     """One guided jump must land where two half jumps land (shortcut models, arXiv 2410.12557, eq. 4).
 
     The guidance is told as an input (arXiv 2210.03142); the shortest half jumps are ordinary steps, asked both ways.
     Half of the batch goes on with the flow loss.
     """
+    batch = latents(codec, batch)
     x, rows = batch.pictures[1::2], len(batch.pictures[1::2])
     mine = Batch(x, None, {name: value[1::2] for name, value in batch.given.items()})
     rest = Batch(batch.pictures[::2], None, {name: value[::2] for name, value in batch.given.items()})
@@ -73,16 +98,12 @@ def jump_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
     landed = flow.stepped(z, decoder(z, t, span, guide, asked), t, span)
     error = ((landed - target) ** 2).flatten(1).mean(1) / span**2
     now.notes["jump"] = error.detach().mean()
-    return decoder_loss(decoder, rest, now) + error.mean()
+    return latent_loss(decoder, rest, now) + error.mean()
 
 
 def teacher(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, asked: Asked) -> Tensor:
-    """The clean picture for a half jump: a learned jump where one is told, an ordinary guided step elsewhere."""
+    """The clean latent for a half jump: a learned jump where one is told, an ordinary guided step elsewhere."""
     slow = guided(decoder, z, t, torch.zeros_like(told), guide, asked)
     fast = decoder(z, t, told, guide, asked)
     return torch.where(flow.over(told, z) > 0, fast, slow)
 
-
-def blank(rows: int, size: int) -> Tensor:
-    """(rows, 4, size, size) fully transparent."""
-    return torch.full((rows, CHANNELS, size, size), -1.0)

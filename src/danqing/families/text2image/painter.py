@@ -1,4 +1,4 @@
-"""The whole painter: embedder, prior, decoder; every act is a walk between words, embedding and pixels.
+"""The whole painter: embedder, prior, decoder, codec; every act is a walk between words, embedding and pixels.
 
 words -> imagine -> embedding -> render -> pixels        paint
 pixels -> embed -> embedding                             vary, blend, describe, search by likeness
@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.functional import max_pool2d, pad
 
-from danqing.families.text2image.decoder import CHANNELS, Asked, Decoder, DecoderConfig
+from danqing.families.text2image.codec import Codec, CodecConfig
+from danqing.families.text2image.decoder import Asked, Decoder, DecoderConfig
 from danqing.families.text2image.embedding import Embedder, look
 from danqing.families.text2image.losses import guided
 from danqing.families.text2image.prior import Prior, PriorConfig
@@ -20,6 +22,10 @@ from danqing.nn.chance import noise
 from danqing.nn.efficientnet import EfficientNetLite0
 from danqing.samplers.schedules import Flow, times
 from danqing.samplers.solvers import dpm_2m, euler
+
+
+RIM = 4
+"""places of a latent that are decoded beyond an edge that is to meet the opposite one"""
 
 
 @dataclass(frozen=True)
@@ -66,14 +72,15 @@ class Canvas:
 
 
 class Painter(nn.Module):
-    def __init__(self, prior: PriorConfig, decoder: DecoderConfig) -> None:
+    def __init__(self, prior: PriorConfig, decoder: DecoderConfig, codec: CodecConfig) -> None:
         super().__init__()
-        self.embedder, self.prior, self.decoder = Embedder(prior.shape), Prior(prior), Decoder(decoder)
+        self.embedder, self.prior = Embedder(prior.shape), Prior(prior)
+        self.decoder, self.codec = Decoder(decoder), Codec(codec)
 
     @property
     def size(self) -> int:
         """Side of the pictures, pixels."""
-        return self.decoder.config.size
+        return self.decoder.config.side * self.codec.config.shrink
 
     # Words -> embedding.
 
@@ -115,23 +122,35 @@ class Painter(nn.Module):
         canvas: Canvas | None = None,
     ) -> Tensor:
         """(B, 4, S, S) in [-1, 1] from embeddings (B, total), freely or on a canvas."""
-        asked = self.asked(e, style, manner, generators)
-        z = noise(generators, CHANNELS, self.size, self.size)
+        asked, config = self.asked(e, style, manner, generators), self.decoder.config
+        z = noise(generators, config.channels, config.side, config.side)
         moments = times(manner.steps, 0.0)
+        ground = free = None
         if canvas:
+            ground = self.codec.encode(canvas.picture).expand(len(e), -1, -1, -1)
             moments = moments[min(manner.steps - 1, round((1 - canvas.strength) * manner.steps)) :]
-            z = flow.mixed(canvas.picture, z, torch.full((len(e),), float(moments[0])))
+            z = flow.mixed(ground, z, torch.full((len(e),), float(moments[0])))
+            free = None if canvas.mask is None else max_pool2d(canvas.mask, self.codec.config.shrink)
         spans = dict(zip(moments[:-1].tolist(), moments.diff().tolist(), strict=True))
 
         def denoise(z: Tensor, t: Tensor) -> Tensor:
             x = self.guess(z, float(t), spans[float(t)], asked, manner)
-            return torch.lerp(canvas.picture, x, canvas.mask) if canvas and canvas.mask is not None else x
+            return x if ground is None or free is None else torch.lerp(ground, x, free)
 
-        return euler(denoise, z, Flow(), moments, no_draw).clamp(-1, 1)
+        made = self.shown(euler(denoise, z, Flow(), moments, no_draw), manner.tile)
+        return made if canvas is None or canvas.mask is None else torch.lerp(canvas.picture, made, canvas.mask)
+
+    def shown(self, z: Tensor, tile: bool = False) -> Tensor:
+        """(B, 4, S, S) in [-1, 1] of latents; with `tile` the edges are decoded as neighbours."""
+        border = RIM if tile else 0
+        wide = pad(z, (border,) * 4, mode="circular")
+        cut = border * self.codec.config.shrink
+        return self.codec.decode(wide)[:, :, cut : cut + self.size, cut : cut + self.size].clamp(-1, 1)
 
     def guess(self, z: Tensor, t: float, span: float, asked: Asked, manner: Manner) -> Tensor:
-        """The clean picture behind z at time t."""
-        shift = round(t / span) * self.size * 3 // 8 % self.size if manner.tile else 0  # another seam at every step
+        """The clean latent behind z at time t."""
+        side = self.decoder.config.side
+        shift = round(t / span) * side * 3 // 8 % side if manner.tile else 0  # another seam at every step
         z = z.roll((shift, shift), (2, 3)) if shift else z
         at, told = torch.full((len(z),), t), torch.full((len(z),), span)
         if manner.jumps:
@@ -167,7 +186,6 @@ def joined(said: Said, unsaid: Said) -> Said:
 
 def filled(said: Said, length: int) -> Said:
     more = length - said.tokens.shape[1]
-    pad = nn.functional.pad
     return replace(said, tokens=pad(said.tokens, (0, more)), weights=pad(said.weights, (0, more), value=1.0))
 
 

@@ -32,7 +32,7 @@ class PoolSettings:
 
 @dataclass(frozen=True)
 class PartSettings:
-    """Of the prior or the decoder."""
+    """Of the codec, the prior or the decoder."""
 
     minutes: float
     """default budget"""
@@ -48,6 +48,7 @@ class School:
 
     name: str
     pool: PoolSettings
+    codec: PartSettings
     prior: PartSettings
     decoder: PartSettings
 
@@ -67,6 +68,7 @@ def school(which: str) -> School:
     return School(
         name,
         read(PoolSettings, row.get("pool", {}), f"{where}, pool"),
+        read(PartSettings, row["codec"], f"{where}, codec"),
         read(PartSettings, row["prior"], f"{where}, prior"),
         read(PartSettings, row["decoder"], f"{where}, decoder"),
     )

@@ -1,7 +1,7 @@
 """A painter as a folder: eight-bit weights, card, the vocabulary that its word ids belong to.
 
 weights.safetensors   matrices as int8 with a fp16 scale per output channel, everything else fp16
-card.json             family "text2image"; config: prior, decoder, styles, vocabulary_sha, jumps, default_style
+card.json             family "text2image"; config: prior, decoder, codec, styles, vocabulary_sha, jumps, default_style
 vocabulary.txt        one word a line; word i has the id i + len(RESERVED)
 index.*               what it was trained on, see index.py; not every painter has it
 """
@@ -18,6 +18,7 @@ from torch import Tensor
 from danqing import settings
 from danqing.checkpoint import load_model, save_model
 from danqing.errors import BadWeightsError, UsageError
+from danqing.families.text2image.codec import CodecConfig
 from danqing.families.text2image.decoder import DecoderConfig
 from danqing.families.text2image.painter import Painter
 from danqing.families.text2image.prior import PriorConfig
@@ -68,6 +69,7 @@ def painter_config(
     return {
         "prior": settings.plain(prior),
         "decoder": settings.plain(decoder),
+        "codec": settings.plain(painter.codec.config),
         "styles": list(styles),
         "vocabulary_sha": text_sha(vocabulary_text(vocabulary)),
         "jumps": jumps,
@@ -90,8 +92,11 @@ def read_painter(folder: Path) -> Shipped:
     vocabulary = read_vocabulary(folder, str(card.config.get("vocabulary_sha")))
     try:
         where = f"the card of '{folder}'"
-        prior = settings.read(PriorConfig, card.config["prior"], where)
-        painter = Painter(prior, settings.read(DecoderConfig, card.config["decoder"], where))
+        painter = Painter(
+            settings.read(PriorConfig, card.config["prior"], where),
+            settings.read(DecoderConfig, card.config["decoder"], where),
+            settings.read(CodecConfig, card.config["codec"], where),
+        )
         painter.load_state_dict(unpacked(tensors))
         styles = tuple(map(str, card.config["styles"]))
     except (UsageError, RuntimeError, KeyError, TypeError):

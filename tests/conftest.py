@@ -45,7 +45,9 @@ def painter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     painter = Painter(prior, DecoderConfig(waist=64, depth=1, **known), CodecConfig(widths=(16, 32), blocks=1))
     with torch.no_grad():
         for value in painter.state_dict().values():
-            if value.is_floating_point() and not value.count_nonzero():  # what starts at zero would make every picture the same
+            if (
+                value.is_floating_point() and not value.count_nonzero()
+            ):  # what starts at zero would make every picture the same
                 value.normal_(std=0.05)
     folder = tmp_path_factory.mktemp("painters") / "tiny"
     config = painter_config(painter, styles, words, jumps=True)

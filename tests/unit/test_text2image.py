@@ -27,7 +27,7 @@ from danqing.types import Batch, Now
 SHAPE = Shape(whole=12, cell=4, layout=4)
 SMALL = {"whole": 12, "cell": 4, "layout": 4}
 DECODER = DecoderConfig(side=16, channels=4, widths=(16,), waist=64, depth=1, fold=2, styles=2, **SMALL)
-CODEC = CodecConfig(fold=1, widths=(8, 16), blocks=1, channels=4)
+CODEC = CodecConfig(fold=4, widths=(8, 16), blocks=1, channels=4)
 PRIOR = PriorConfig(words=20, styles=2, width=64, depth=2, dropout=0.0, **SMALL)
 
 
@@ -59,6 +59,7 @@ def made_pool(tmp_path_factory: pytest.TempPathFactory) -> pool.Pool:
     done = list(pool.make(folder, 40, lambda i: pool.Sample(pictures[i], i % 2, 1.0), efficientnet_lite0(), SHAPE))
     assert done == [40]
     pool.write_captions(folder, lambda i: [[2 + i % 5], [2 + i % 5, 9]], 2)
+    assert list(pool.write_latents(folder, Codec(CODEC).eval()))[-1] == 1
     return pool.opened(folder)
 
 
@@ -133,7 +134,7 @@ def test_a_codec_learns_to_give_pictures_back(made_pool: pool.Pool, tmp_path: Pa
     made = codec_run(tmp_path, PLAN, made_pool, How(budget={"steps": 60}))
     errors = [progress.figures["error"] for progress in made.go()]
     assert sum(errors[-5:]) < 0.7 * sum(errors[:5])
-    pictures = pool.Batches(made_pool, 40, 0, 128).at(1).pictures
+    pictures = pool.Batches(made_pool, 40, 0, "pixels").at(1).pictures
     z = made.trainer.model.train().encode(pictures)
     assert z.shape == (40, 4, 8, 8)
     torch.testing.assert_close(z.mean((0, 2, 3)), torch.zeros(4), atol=1e-3, rtol=0)
@@ -142,7 +143,7 @@ def test_a_codec_learns_to_give_pictures_back(made_pool: pool.Pool, tmp_path: Pa
 
 def test_every_weight_of_the_codec_is_taught(made_pool: pool.Pool) -> None:
     codec = woken(Codec(CODEC))
-    losses.codec_loss(codec, pool.Batches(made_pool, 8, 0, 32).at(0), Now(0, 0.5, Chance(0))).backward()
+    losses.codec_loss(codec, pool.Batches(made_pool, 8, 0, "pixels").at(0), Now(0, 0.5, Chance(0))).backward()
     assert all(p.grad is not None and p.grad.count_nonzero() for p in codec.parameters())
 
 
@@ -201,8 +202,8 @@ def test_padding_changes_nothing_and_words_do() -> None:
 @pytest.mark.parametrize("loss", [losses.decoder_loss, losses.jump_loss])
 def test_every_weight_of_the_decoder_is_taught(loss: object, made_pool: pool.Pool) -> None:
     decoder = woken(Decoder(DECODER))
-    batch = pool.Batches(made_pool, 64, 0, 32).at(0)
-    value: Tensor = loss(decoder, Codec(CODEC).eval(), batch, Now(0, 0.5, Chance(0)))  # type: ignore[operator]
+    batch = pool.Batches(made_pool, 64, 0, "latents").at(0)
+    value: Tensor = loss(decoder, batch, Now(0, 0.5, Chance(0)))  # type: ignore[operator]
     value.backward()
     idle = {name for name, p in decoder.named_parameters() if p.grad is None or not p.grad.count_nonzero()}
     only_in_jumps = {name for name, _ in decoder.named_parameters() if name.startswith(("guide.mlp.0", "span.mlp.0"))}
@@ -211,7 +212,7 @@ def test_every_weight_of_the_decoder_is_taught(loss: object, made_pool: pool.Poo
 
 def test_every_weight_of_the_prior_is_taught(made_pool: pool.Pool) -> None:
     prior = woken(Prior(replace(PRIOR, words=10)))
-    losses.prior_loss(prior, pool.Batches(made_pool, 40, 0, None).at(0), Now(0, 0.5, Chance(0))).backward()
+    losses.prior_loss(prior, pool.Batches(made_pool, 40, 0, "captions").at(0), Now(0, 0.5, Chance(0))).backward()
     assert all(p.grad is not None and p.grad.count_nonzero() for p in prior.parameters() if p.requires_grad)
     assert not any(p.requires_grad for p in prior.gist.parameters())
     assert not prior.words.weight.grad[0].count_nonzero()  # padding says nothing
@@ -255,13 +256,13 @@ def said(rows: int) -> tuple[Said, Said]:
 
 def test_a_canvas_is_kept_where_the_mask_is_black(painter: Painter) -> None:
     e, style, generators = torch.randn(2, SHAPE.total), torch.zeros(2, dtype=torch.long), picture_generators(3, 2)
-    picture = torch.rand(2, 4, 32, 32) * 2 - 1
-    mask = torch.zeros(2, 1, 32, 32)
-    mask[..., 16:] = 1
+    picture = torch.rand(2, 4, 128, 128) * 2 - 1
+    mask = torch.zeros(2, 1, 128, 128)
+    mask[..., 64:] = 1
     for jumps in (True, False):
         made = painter.render(e, style, Manner(steps=4, jumps=jumps), generators, Canvas(picture, 1.0, mask))
-        torch.testing.assert_close(made[..., :16], picture[..., :16])
-        assert (made[..., 16:] - picture[..., 16:]).abs().max() > 0.01
+        torch.testing.assert_close(made[..., :64], picture[..., :64])
+        assert (made[..., 64:] - picture[..., 64:]).abs().max() > 0.01
 
 
 def test_revising_by_nothing_changes_nothing_and_by_all_imagines(painter: Painter) -> None:
@@ -308,10 +309,10 @@ def test_a_pool_that_was_interrupted_ends_the_same(tmp_path: Path, monkeypatch: 
 
 
 def test_a_batch_is_a_function_of_seed_and_step_and_shared_by_processes(made_pool: pool.Pool) -> None:
-    for size in (32, None):
-        whole = pool.Batches(made_pool, 8, 5, size).at(3)
-        again = pool.Batches(made_pool, 8, 5, size).at(3)
-        shares = [pool.Batches(made_pool, 8, 5, size, rank, 2).at(3) for rank in range(2)]
+    for kind in ("pixels", "latents", "captions"):
+        whole = pool.Batches(made_pool, 8, 5, kind).at(3)
+        again = pool.Batches(made_pool, 8, 5, kind).at(3)
+        shares = [pool.Batches(made_pool, 8, 5, kind, rank, 2).at(3) for rank in range(2)]
         torch.testing.assert_close(whole.pictures, again.pictures)
         torch.testing.assert_close(torch.cat([s.pictures for s in shares]), whole.pictures)
         torch.testing.assert_close(torch.cat([s.given["style"] for s in shares]), whole.given["style"])
@@ -321,7 +322,7 @@ def test_a_batch_is_a_function_of_seed_and_step_and_shared_by_processes(made_poo
 def test_rows_are_drawn_by_their_weight(made_pool: pool.Pool) -> None:
     heavy = np.ones(40, np.float32)
     heavy[:20] = 0
-    batches = pool.Batches(replace(made_pool, weight=heavy), 256, 0, 32)
+    batches = pool.Batches(replace(made_pool, weight=heavy), 256, 0, "latents")
     seen = batches.at(0).given["embedding"]
     light = torch.from_numpy(made_pool.embedding[:20].astype(np.float32))
     assert not (seen[:, None] == light[None]).all(2).any()
@@ -330,7 +331,9 @@ def test_rows_are_drawn_by_their_weight(made_pool: pool.Pool) -> None:
 PLAN = School(
     "test",
     PoolSettings(40, 2),
-    PartSettings(1, {"fold": 8, "widths": [16, 16], "blocks": 1, "channels": 4}, {"batch": 8, "precision": "fp32"}),
+    PartSettings(
+        1, {"fold": 8, "widths": [8, 16], "blocks": 1, "channels": 4}, {"batch": 8, "precision": "fp32", "lr": 0.01}
+    ),
     PartSettings(1, {"width": 64, "depth": 1, **SMALL}, {"batch": 8, "precision": "fp32"}),
     PartSettings(
         1,
@@ -341,11 +344,6 @@ PLAN = School(
 )
 
 
-def a_codec() -> Codec:
-    torch.manual_seed(2)
-    return Codec(CodecConfig(**PLAN.codec.model)).eval().requires_grad_(False)  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("part", ["codec", "prior", "decoder"])
 def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: Path, made_pool: pool.Pool) -> None:
     def run(folder: Path, steps: int) -> None:
@@ -353,7 +351,7 @@ def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: P
         made = {
             "codec": lambda: codec_run(folder, PLAN, made_pool, how),
             "prior": lambda: prior_run(folder, PLAN, made_pool, 2, 20, how),
-            "decoder": lambda: decoder_run(folder, PLAN, made_pool, 2, a_codec(), how),
+            "decoder": lambda: decoder_run(folder, PLAN, made_pool, 2, how),
         }[part]()
         events = made.from_where_it_stopped()
         for _ in zip(range(steps), events, strict=False):
@@ -369,10 +367,10 @@ def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: P
 
 
 def test_a_part_begun_with_other_settings_is_not_gone_on_with(tmp_path: Path, made_pool: pool.Pool) -> None:
-    list(decoder_run(tmp_path, PLAN, made_pool, 2, a_codec(), How(budget={"steps": 1})).go())
+    list(decoder_run(tmp_path, PLAN, made_pool, 2, How(budget={"steps": 1})).go())
     other = replace(PLAN, decoder=replace(PLAN.decoder, model={**PLAN.decoder.model, "depth": 2}))
     with pytest.raises(UsageError, match="another config"):
-        decoder_run(tmp_path, other, made_pool, 2, a_codec(), How(budget={"steps": 2})).resume()
+        decoder_run(tmp_path, other, made_pool, 2, How(budget={"steps": 2})).resume()
 
 
 @pytest.mark.parametrize("name", ["cpu", "gpu"])
@@ -391,7 +389,9 @@ def test_an_unknown_recipe_offers_the_known_ones() -> None:
 
 def test_batches_without_captions_say_so(made_pool: pool.Pool) -> None:
     with pytest.raises(UsageError, match="no captions"):
-        pool.Batches(replace(made_pool, tokens=None), 4, 0, None).at(0)
+        pool.Batches(replace(made_pool, tokens=None), 4, 0, "captions")
+    with pytest.raises(NotFoundError, match="codec"):
+        decoder_run(Path(), PLAN, replace(made_pool, latents=None), 2, How())
 
 
 def test_unfitted_embedder_and_batch_keep_their_shapes() -> None:

@@ -70,9 +70,9 @@ class How:
     workers: int = 0
     """processes that compose beside this one"""
 
-    def batches(self, made: pool.Pool, size: int | None) -> Callable[[int], pool.Batches]:
-        """Batch size -> batches of the pool; `size` None gives captions."""
-        return lambda batch: pool.Batches(made, batch, self.seed, size, self.rank, self.world, self.device)
+    def batches(self, made: pool.Pool, kind: str) -> Callable[[int], pool.Batches]:
+        """Batch size -> batches of the pool, of pixels, latents or captions."""
+        return lambda batch: pool.Batches(made, batch, self.seed, kind, self.rank, self.world, self.device)
 
 
 class PartRun:
@@ -165,7 +165,7 @@ def prior_run(folder: Path, plan: School, made: pool.Pool, styles: int, words: i
     if made.tokens is not None:
         prior.gist.fit(made.tokens, made.style, made.weight, made.embedding)
     phases = [Phase("prior", prior, partial(losses.prior_loss, prior))]
-    return PartRun(folder, "prior", prior, phases, how.batches(made, None), plan.prior, how)
+    return PartRun(folder, "prior", prior, phases, how.batches(made, "captions"), plan.prior, how)
 
 
 def codec_run(folder: Path, plan: School, made: pool.Pool, how: "How") -> PartRun:
@@ -173,22 +173,22 @@ def codec_run(folder: Path, plan: School, made: pool.Pool, how: "How") -> PartRu
     torch.manual_seed(derive("codec", how.seed))
     codec = Codec(config)
     phases = [Phase("codec", codec, partial(losses.codec_loss, codec))]
-    return PartRun(folder, "codec", codec, phases, how.batches(made, pool.SIDE), plan.codec, how)
+    return PartRun(folder, "codec", codec, phases, how.batches(made, "pixels"), plan.codec, how)
 
 
-def decoder_run(folder: Path, plan: School, made: pool.Pool, styles: int, codec: Codec, how: "How") -> PartRun:
-    """`codec` as it is used in painting; it is not trained here."""
-    side, channels = pool.SIDE // codec.config.shrink, codec.config.channels
+def decoder_run(folder: Path, plan: School, made: pool.Pool, styles: int, how: "How") -> PartRun:
+    if made.latents is None:
+        raise NotFoundError("The pool has no latents yet; teach the codec first (part codec).")
+    channels, side = made.latents.shape[1:3]
     given = {**plan.decoder.model, "styles": styles, "side": side, "channels": channels}
     config = settings.read(DecoderConfig, given, "the recipe of the decoder")
-    codec = codec.to(how.device)
     torch.manual_seed(derive("decoder", how.seed))
     decoder = Decoder(config)
     turn = 1 - plan.decoder.few_step
-    phases = [Phase("decoder", decoder, partial(losses.decoder_loss, decoder, codec), span=(0.0, turn))]
+    phases = [Phase("decoder", decoder, partial(losses.decoder_loss, decoder), span=(0.0, turn))]
     if turn < 1:
-        phases.append(Phase("few-step", decoder, partial(losses.jump_loss, decoder, codec), span=(turn, 1.0)))
-    return PartRun(folder, "decoder", decoder, phases, how.batches(made, pool.SIDE), plan.decoder, how)
+        phases.append(Phase("few-step", decoder, partial(losses.jump_loss, decoder), span=(turn, 1.0)))
+    return PartRun(folder, "decoder", decoder, phases, how.batches(made, "latents"), plan.decoder, how)
 
 
 # The whole.
@@ -209,7 +209,7 @@ def train_painter(
 
     recipe   cpu, gpu, or FILE.toml[:NAME]
     part     pool, captions, codec, prior, decoder, painter, or all of them one after the other
-    minutes  budget of the codec, the prior or the decoder instead of the recipe's; a larger one goes on from where it stopped
+    minutes  budget of the codec, the prior or the decoder instead of the recipe's; a larger one goes on
     data     folder of the built clip-art set, its usual place if not given
 
     Raises NotFoundError before `danqing data build clipart`, UsageError, DiskError.
@@ -247,7 +247,17 @@ def make_captions(folder: Path, plan: School, taught: Lessons, how: How) -> Gene
 
 
 def make_codec(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
-    yield from codec_run(folder / "codec", plan, pool.opened(folder / "pool"), how).from_where_it_stopped()
+    """Teach it, then give the pool its latents."""
+    made = pool.opened(folder / "pool")
+    run = codec_run(folder / "codec", plan, made, how)
+    run.resume()
+    before = run.trainer.step
+    yield from run.go()
+    stale = made.latents is None or len(made.latents) != len(made) or run.trainer.step != before
+    if stale and how.rank == 0:
+        for done in pool.write_latents(folder / "pool", learned_codec(folder / "codec").to(how.device)):
+            yield Progress("train", done)
+    processes.wait(how.world, how.device)
 
 
 def learned_codec(folder: Path) -> Codec:
@@ -265,8 +275,7 @@ def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generat
 
 
 def make_decoder(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
-    made, codec = pool.opened(folder / "pool"), learned_codec(folder / "codec")
-    run = decoder_run(folder / "decoder", plan, made, len(taught.styles), codec, how)
+    run = decoder_run(folder / "decoder", plan, pool.opened(folder / "pool"), len(taught.styles), how)
     yield from run.from_where_it_stopped()
 
 
@@ -285,7 +294,9 @@ def make_painter(folder: Path, plan: School, taught: Lessons, how: How) -> Gener
         made = pool.opened(folder / "pool")
         painter.embedder, _ = made.embedder, painter.prior.load_state_dict(prior)
         painter.decoder.load_state_dict(decoder)
-        card = painter_card(painter, plan, taught, {"codec": codec_state, "prior": prior_state, "decoder": decoder_state}, how.seed)
+        card = painter_card(
+            painter, plan, taught, {"codec": codec_state, "prior": prior_state, "decoder": decoder_state}, how.seed
+        )
         write_painter(folder / "painter", painter, taught.lexicon.vocabulary, card)
         plain = min(len(made), len(taught.plain))
         rows = [asdict(taught.clipart.rows[i]) for i in taught.plain[:plain]]

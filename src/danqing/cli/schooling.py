@@ -14,9 +14,11 @@ def train_painter(
     talk: Talk,
     recipe: Annotated[str, typer.Option(help="cpu, gpu, or FILE.toml[:NAME] of your own.")] = "cpu",
     part: Annotated[
-        str, typer.Option(help="pool, captions, prior, decoder, painter, or all, one after the other.")
+        str, typer.Option(help="pool, captions, codec, prior, decoder, painter, or all, one after the other.")
     ] = "all",
-    minutes: Annotated[float | None, typer.Option(help="Budget of the prior or decoder; the recipe's if none.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Budget of the codec, prior or decoder; the recipe's if none.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of all parts; what is there is gone on with.")] = Path(
         "runs/painter"
     ),

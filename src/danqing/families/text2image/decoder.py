@@ -1,4 +1,4 @@
-"""From the picture embedding to the latent of a picture (codec.py): flow matching, the network guesses the clean one."""
+"""From the picture embedding to the latent of a picture (codec.py): flow matching towards the clean latent."""
 
 from dataclasses import dataclass
 
@@ -42,7 +42,15 @@ class DecoderConfig:
     layout: int = 8
 
     def __post_init__(self) -> None:
-        check_least(1, side=self.side, channels=self.channels, blocks=self.blocks, waist=self.waist, depth=self.depth, fold=self.fold)
+        check_least(
+            1,
+            side=self.side,
+            channels=self.channels,
+            blocks=self.blocks,
+            waist=self.waist,
+            depth=self.depth,
+            fold=self.fold,
+        )
         check_least(0, styles=self.styles, drop=self.drop)
 
     @property

@@ -1,7 +1,5 @@
 """What the prior and the decoder are trained on: flow matching, and for the decoder jumps in few steps."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -45,19 +43,8 @@ def asked_of(decoder: Decoder, batch: Batch, now: Now) -> Asked:
     return Asked(e + rough[:, None] * now.chance.normal_like(e), rough, style, known.float())
 
 
-def decoder_loss(decoder: Decoder, codec: Codec, batch: Batch, now: Now) -> Tensor:
-    """Velocity error on the latents of pictures; see `latent_loss`."""
-    return latent_loss(decoder, latents(codec, batch), now)
-
-
-@torch.no_grad()
-def latents(codec: Codec, batch: Batch) -> Batch:
-    """The batch with latents (B, C, R, R) for pictures."""
-    return replace(batch, pictures=codec.encode(batch.pictures))
-
-
-def latent_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
-    """t = sigmoid(N(-0.8, 1.0)): noisy times decide what is painted (arXiv 2511.13720)."""
+def decoder_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
+    """Velocity error on latents, t = sigmoid(N(-0.8, 1.0)): noisy times decide what is painted (arXiv 2511.13720)."""
     x, rows = batch.pictures, len(batch.pictures)
     t = torch.sigmoid(now.chance.normal(rows) - 0.8)
     z = flow.mixed(x, now.chance.normal_like(x), t)
@@ -74,13 +61,12 @@ def guided(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, 
     return free + flow.over(1 + guide, x) * (x - free)
 
 
-def jump_loss(decoder: Decoder, codec: Codec, batch: Batch, now: Now) -> Tensor:
+def jump_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
     """One guided jump must land where two half jumps land (shortcut models, arXiv 2410.12557, eq. 4).
 
     The guidance is told as an input (arXiv 2210.03142); the shortest half jumps are ordinary steps, asked both ways.
     Half of the batch goes on with the flow loss.
     """
-    batch = latents(codec, batch)
     x, rows = batch.pictures[1::2], len(batch.pictures[1::2])
     mine = Batch(x, None, {name: value[1::2] for name, value in batch.given.items()})
     rest = Batch(batch.pictures[::2], None, {name: value[::2] for name, value in batch.given.items()})
@@ -98,7 +84,7 @@ def jump_loss(decoder: Decoder, codec: Codec, batch: Batch, now: Now) -> Tensor:
     landed = flow.stepped(z, decoder(z, t, span, guide, asked), t, span)
     error = ((landed - target) ** 2).flatten(1).mean(1) / span**2
     now.notes["jump"] = error.detach().mean()
-    return latent_loss(decoder, rest, now) + error.mean()
+    return decoder_loss(decoder, rest, now) + error.mean()
 
 
 def teacher(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, asked: Asked) -> Tensor:
@@ -106,4 +92,3 @@ def teacher(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor,
     slow = guided(decoder, z, t, torch.zeros_like(told), guide, asked)
     fast = decoder(z, t, told, guide, asked)
     return torch.where(flow.over(told, z) > 0, fast, slow)
-

@@ -23,7 +23,6 @@ from danqing.nn.efficientnet import EfficientNetLite0
 from danqing.samplers.schedules import Flow, times
 from danqing.samplers.solvers import dpm_2m, euler
 
-
 RIM = 4
 """places of a latent that are decoded beyond an edge that is to meet the opposite one"""
 

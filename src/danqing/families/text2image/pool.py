@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from danqing.errors import NotFoundError, UsageError
+from danqing.families.text2image.codec import Codec
 from danqing.families.text2image.embedding import SIDE, Embedder, Seen, Shape, look
 from danqing.images.writing import atomic_path, write_atomic
 from danqing.nn.chance import generator
@@ -57,6 +58,8 @@ class Pool:
     """(N,) how often each is drawn, relative to the others"""
     tokens: np.ndarray | None = None
     """(N, K, LENGTH) int16, K captions of each; None until `write_captions` has been run"""
+    latents: np.ndarray | None = None
+    """(N, C, R, R) fp16 of a codec; None until `write_latents` has been run"""
 
     def __len__(self) -> int:
         return len(self.style)
@@ -66,18 +69,21 @@ class Batches:
     """Which rows of the pool a step sees: a pure function of (seed, step); every process takes its share."""
 
     def __init__(
-        self, pool: Pool, batch: int, seed: int, size: int | None, rank: int = 0, world: int = 1, device: str = "cpu"
+        self, pool: Pool, batch: int, seed: int, kind: str, rank: int = 0, world: int = 1, device: str = "cpu"
     ) -> None:
-        """`size`: side of the pictures that are wanted, a divisor of 128; None for captions alone."""
-        self.pool, self.batch, self.seed, self.size = pool, batch, seed, size
+        """`kind`: pixels or latents, which come as the batch's pictures, or captions."""
+        self.pool, self.batch, self.seed, self.kind = pool, batch, seed, kind
         self.rank, self.world, self.device = rank, world, device
         self.odds = torch.from_numpy(np.asarray(pool.weight, np.float64)).cumsum(0)
-        self._near = (
-            torch.from_numpy(pool.pixels[:]).to(device) if size and torch.device(device).type != "cpu" else None
-        )
+        rows = {"pixels": pool.pixels, "latents": pool.latents, "captions": pool.tokens}[kind]
+        if rows is None:
+            raise UsageError(f"The pool has no {kind} yet; make them first.")
+        self.rows = rows
+        far = kind != "captions" and torch.device(device).type != "cpu"
+        self._near = torch.from_numpy(rows[:]).to(device) if far else None  # an accelerator keeps them all
 
     def at(self, step: int) -> Batch:
-        """Batch of step 0, 1, 2, ...: pictures, or captions where no size was given."""
+        """Batch of step 0, 1, 2, ..."""
         chance = generator("pool", self.seed, step)
         aim = torch.rand(self.batch, generator=chance, dtype=torch.float64) * self.odds[-1]
         rows = torch.searchsorted(self.odds, aim).clamp(max=len(self.pool) - 1)
@@ -87,34 +93,32 @@ class Batches:
             "embedding": torch.from_numpy(self.pool.embedding[chosen].astype(np.float32)),
             "style": torch.from_numpy(self.pool.style[chosen].astype(np.int64)),
         }
-        pixels = torch.zeros(len(chosen), 0)
-        if self.size is None:
+        pictures = torch.zeros(len(chosen), 0)
+        if self.kind == "captions":
             given |= self.captions(chosen, torch.rand(self.batch, generator=chance)[mine])
         else:
-            pixels = self.pictures(chosen, self.size)
-        return Batch(pixels.to(self.device), None, {name: value.to(self.device) for name, value in given.items()})
+            pictures = self.pictures(chosen)
+        return Batch(pictures.to(self.device), None, {name: value.to(self.device) for name, value in given.items()})
 
     def captions(self, rows: np.ndarray, uniform: Tensor) -> dict[str, Tensor]:
         """One wording of each, cut to the longest of the batch."""
-        if self.pool.tokens is None:
-            raise UsageError("The pool has no captions yet; write them first.")
-        wording = (uniform * self.pool.tokens.shape[1]).long().numpy()
-        tokens = torch.from_numpy(self.pool.tokens[rows, wording].astype(np.int64))
+        wording = (uniform * self.rows.shape[1]).long().numpy()
+        tokens = torch.from_numpy(self.rows[rows, wording].astype(np.int64))
         tokens = tokens[:, : max(1, int((tokens != 0).sum(1).max()))]
         return {"tokens": tokens, "weights": torch.ones(tokens.shape)}
 
-    def pictures(self, rows: np.ndarray, size: int) -> Tensor:
-        """(B, 4, size, size) in [-1, 1]."""
+    def pictures(self, rows: np.ndarray) -> Tensor:
+        """(B, 4, 128, 128) in [-1, 1], or latents (B, C, R, R)."""
         if self._near is None:
-            found = torch.from_numpy(np.ascontiguousarray(self.pool.pixels[rows]))
-        else:  # an accelerator keeps the whole pool
+            found = torch.from_numpy(np.ascontiguousarray(self.rows[rows]))
+        else:
             found = self._near[torch.from_numpy(rows).to(self.device)]
-        return shrunk(found.permute(0, 3, 1, 2).float() / 127.5 - 1, size)
+        return as_pictures(found) if self.kind == "pixels" else found.float()
 
 
-def shrunk(pictures: Tensor, size: int) -> Tensor:
-    """The mean of whole blocks of pixels."""
-    return torch.nn.functional.avg_pool2d(pictures, pictures.shape[-1] // size)
+def as_pictures(pixels: Tensor) -> Tensor:
+    """(B, S, S, 4) uint8 -> (B, 4, S, S) in [-1, 1]."""
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def make(
@@ -171,8 +175,9 @@ def opened(folder: Path) -> Pool:
         raise NotFoundError(f"There is no pool in '{folder}'; make it first (part pool).")
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pixels", "embedding")}
     arrays |= {name: np.load(folder / f"{name}.npy") for name in ("style", "weight")}
-    if (folder / "tokens.npy").exists():
-        arrays["tokens"] = np.load(folder / "tokens.npy")
+    for name in ("tokens", "latents"):
+        if (folder / f"{name}.npy").exists():
+            arrays[name] = np.load(folder / f"{name}.npy")
     count = min(_done(folder), *map(len, arrays.values()))
     cut = {name: array[:count] for name, array in arrays.items()}
     return Pool(read_embedder(folder), **cut)
@@ -201,6 +206,19 @@ def write_captions(
             kept[k, : min(len(caption), LENGTH)] = caption[:LENGTH]
     with atomic_path(folder / "tokens.npy") as temporary, temporary.open("wb") as file:
         np.lib.format.write_array(file, tokens, allow_pickle=False)
+
+
+@torch.no_grad()
+def write_latents(folder: Path, codec: Codec) -> Iterator[float]:
+    """Fill `latents.npy` for every picture made so far; yields the share that is done."""
+    pixels = opened(folder).pixels
+    device, made = next(codec.parameters()).device, []
+    for first in range(0, len(pixels), AT_ONCE):
+        rows = torch.from_numpy(np.array(pixels[first : first + AT_ONCE]))
+        made.append(codec.encode(as_pictures(rows.to(device))).half().cpu().numpy())
+        yield min(1.0, (first + AT_ONCE) / len(pixels))
+    with atomic_path(folder / "latents.npy") as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array(file, np.concatenate(made), allow_pickle=False)
 
 
 def _arrays(folder: Path, count: int, shape: Shape) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from danqing.families.style.measures import (
     DISTANCES,
     Moments,
     content_distance,
+    energy,
     mixed,
     moments,
     normalised,
@@ -87,8 +88,8 @@ def test_the_root_is_a_root() -> None:
 
 def test_content_ignores_nothing_but_normalised_content_ignores_contrast() -> None:
     f = torch.randn(3, 6, 6)
-    assert float(content_distance(f, f)) == 0
-    assert float(content_distance(2 * f, f)) == pytest.approx(1)
+    assert float(content_distance(f, f, energy(f))) == 0
+    assert float(content_distance(2 * f, f, energy(f))) == pytest.approx(1)
     torch.testing.assert_close(normalised(2 * f + 1), normalised(f), atol=1e-3, rtol=1e-3)
     assert float(total_variation(torch.ones(3, 5, 5))) == 0
 

@@ -38,7 +38,7 @@ from danqing.families.text2image.lessons import Lessons, lessons
 from danqing.families.text2image.painter import Painter
 from danqing.families.text2image.prior import Prior, PriorConfig
 from danqing.families.text2image.recipes import PartSettings, School, school
-from danqing.families.text2image.shipping import painter_config, write_painter
+from danqing.families.text2image.shipping import painter_config, ready, write_painter
 from danqing.nn import precision
 from danqing.nn.chance import derive
 from danqing.train import Budget, Trainer, TrainSettings, processes
@@ -265,7 +265,7 @@ def learned_codec(folder: Path) -> Codec:
     tensors, state = averaged(folder)
     codec = Codec(settings.read(CodecConfig, state["config"], "the codec"))
     codec.load_state_dict(tensors)
-    return codec.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return ready(codec)
 
 
 def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:

@@ -112,8 +112,13 @@ def stylize(
 
 def own_settings(named: Sequence[Look]) -> Mapping[str, Any]:
     """Of a manner that comes with Danqing, where it is the only one."""
-    single = named[0] if len(named) == 1 else None
-    return looks.LOOKS[single].settings if isinstance(single, str) and single in looks.LOOKS else {}
+    own = own_name(named[0]) if len(named) == 1 else None
+    return {} if own is None else looks.LOOKS[own].settings
+
+
+def own_name(look: Look) -> str | None:
+    """The name of a manner that comes with Danqing; None for a picture."""
+    return look if isinstance(look, str) and look in looks.LOOKS else None
 
 
 def checked_weights(weights: Sequence[float] | None, count: int) -> list[float]:
@@ -145,7 +150,10 @@ def regions(
 def style_picture(look: Look, content: Tensor, wanted: Wanted) -> Tensor:
     """(3, h, w) in [-1, 1] at the scale of the result, in the photo's colours where those are to be kept."""
     longest = max(content.shape[-2:])
-    array = looks.exemplar(look, longest) if isinstance(look, str) and look in looks.LOOKS else opaque(pixels_of(look))
+    own = own_name(look)
+    if own is None and isinstance(look, (str, Path)) and not Path(look).exists():
+        raise unknown("style or picture", str(look), looks.LOOKS)
+    array = opaque(pixels_of(look)) if own is None else looks.exemplar(own, longest)
     found = to_tensor(within(array, longest))
     change = RECOLOURINGS.get(wanted.keep_colours or "")
     return change(found, content) if change else found

@@ -109,9 +109,14 @@ def root(matrix: Tensor) -> Tensor:
 # Content.
 
 
-def content_distance(made: Tensor, wanted: Tensor) -> Tensor:
-    """Mean squared difference of features (C, H, W), in units of the wanted ones' (arXiv 1508.06576, eq. 1)."""
-    return (made - wanted).square().mean() / (wanted.square().mean() + TINY)
+def content_distance(made: Tensor, wanted: Tensor, unit: float) -> Tensor:
+    """Mean squared difference of features (C, H, W), in units of the whole picture's (arXiv 1508.06576, eq. 1)."""
+    return (made - wanted).square().mean() / (unit + TINY)
+
+
+def energy(features: Tensor) -> float:
+    """Mean square."""
+    return float(features.float().square().mean())
 
 
 def normalised(features: Tensor) -> Tensor:

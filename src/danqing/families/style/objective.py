@@ -17,7 +17,15 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from danqing.families.style.eyes import Eyes, reach, stride
-from danqing.families.style.measures import DISTANCES, Moments, content_distance, mixed, moments, total_variation
+from danqing.families.style.measures import (
+    DISTANCES,
+    Moments,
+    content_distance,
+    energy,
+    mixed,
+    moments,
+    total_variation,
+)
 from danqing.families.style.settings import GatysConfig
 
 GRID = 16
@@ -74,6 +82,12 @@ class Objective:
         self.shares = [{layer: share_of(mask, layer, content) for layer in config.style_layers} for mask in self.masks]
         self.wanted = [wanted_of(eyes, region.exemplars, config, tile) for region in regions]
         self.kept = [self.content_features(content, one) for one in self.tiles]
+        whole = sum(area(one.inner) for one in self.tiles)
+        self.parts = [area(one.inner) / whole for one in self.tiles]
+        self.energy = {
+            layer: sum(part * energy(one[layer]) for part, one in zip(self.parts, self.kept, strict=True))
+            for layer in config.content_layers
+        }
 
     def __call__(self, picture: Tensor) -> tuple[float, Tensor]:
         """Loss and its gradient (3, H, W)."""
@@ -123,13 +137,12 @@ class Objective:
 
     def content(self, features: Mapping[str, Tensor], number: int) -> Tensor:
         """Of one tile, for its share of the picture's places."""
-        weights, tile = self.config.content_layers, self.tiles[number]
-        total, share = sum(weights.values()), area(tile.inner) / sum(area(one.inner) for one in self.tiles)
+        weights, tile, kept = self.config.content_layers, self.tiles[number], self.kept[number]
         errors = [
-            weight / total * content_distance(own(features[layer], layer, tile), self.kept[number][layer].float())
+            weight * content_distance(own(features[layer], layer, tile), kept[layer].float(), self.energy[layer])
             for layer, weight in weights.items()
         ]
-        return self.config.content * share * torch.stack(errors).sum()
+        return self.config.content * self.parts[number] / sum(weights.values()) * torch.stack(errors).sum()
 
     def smooth(self, picture: Tensor) -> Tensor:
         return self.config.smooth * total_variation(picture)

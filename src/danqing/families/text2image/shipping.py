@@ -106,7 +106,7 @@ def read_painter(folder: Path) -> Shipped:
     return Shipped(painter, styles, vocabulary, jumps, default if default in styles else None, card, sha)
 
 
-def ready(painter: Any) -> Painter:
+def ready(painter: Any) -> Any:
     """In painting mode, without gradients, in the fast memory layout."""
     return painter.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 

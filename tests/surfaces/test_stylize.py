@@ -1,0 +1,170 @@
+"""danqing stylize and styles as people meet them: real pictures, masks, colours, bad input."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from danqing import api
+from danqing.cli import main
+from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.families.style.drawn import drawn
+from danqing.images.reading import read
+from danqing.images.writing import recipe_inside
+
+Ask = Callable[..., Any]
+QUICK: dict[str, Any] = {"size": 48, "options": {"steps": (2,)}}
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+    def run(*words: object, code: int = 0) -> Any:
+        capsys.readouterr()
+        assert main([*map(str, words), "--json"]) == code
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    """(40, 64, 3) uint8: a sky, a hill and a house."""
+    made = np.full((40, 64, 3), (120, 170, 230), np.uint8)
+    y, x = np.mgrid[:40, :64]
+    made[y > 30 - 6 * np.sin(x / 10)] = (70, 130, 60)
+    made[18:32, 24:40] = (200, 80, 60)
+    return made
+
+
+@pytest.fixture
+def file(photo: np.ndarray, tmp_path: Path) -> Path:
+    Image.fromarray(photo).save(tmp_path / "hill.png")
+    return tmp_path / "hill.png"
+
+
+def test_a_photo_in_a_manner_that_comes_with_danqing(ask: Ask, file: Path, tmp_path: Path) -> None:
+    words = ("stylize", file, "mosaic", "--size", 48, "--set", "steps=[3]", "--out", tmp_path / "out")
+    document = ask(*words)
+    (row,) = document["pictures"]
+    made = read(Path(row["file"]))
+    assert made.shape == (30, 48, 3) and made.std() > 10
+    recipe = recipe_inside(Path(row["file"]))
+    assert recipe.family == "style" and recipe.extra["styles"] == ["mosaic"] and recipe.size == (48, 30)
+    first = Path(row["file"]).read_bytes()
+    assert Path(ask(*words)["pictures"][0]["file"]).read_bytes() == first
+
+
+def test_styles_are_listed_and_shown(ask: Ask, tmp_path: Path) -> None:
+    rows = ask("styles", "list")["styles"]
+    assert {"ink", "paper-cut", "oil"} <= {row["name"] for row in rows} and all(row["zh"] for row in rows)
+    sheet = ask("styles", "sheet", "--out", tmp_path / "sheet.png")["sheet"]
+    with Image.open(sheet) as picture:
+        assert picture.width > 1000
+
+
+def test_several_styles_weights_and_masks(photo: np.ndarray) -> None:
+    left = np.zeros((40, 64, 3), np.uint8)
+    left[:, :32] = 255
+    styles = ["pen", drawn("ink", 64)]
+    mixed = api.stylize(photo, styles, weights=[2, 1], **QUICK).result()
+    parted = api.stylize(photo, styles, masks=[left, 255 - left], **QUICK).result()
+    assert mixed.pixels.shape == parted.pixels.shape == (30, 48, 3)
+    assert (mixed.pixels != parted.pixels).any()
+    assert mixed.recipe.extra["weights"] == [2, 1] and mixed.recipe.label == "pen, pixels"
+
+
+@pytest.mark.parametrize("keep", ["luminance", "recolour", "histogram"])
+def test_the_photos_colours_are_kept(photo: np.ndarray, keep: str) -> None:
+    """The red of paper-cuts does not come into a picture of sky and grass."""
+    free = api.stylize(photo, "paper-cut", size=48, options={"steps": (6,)}).result().pixels.astype(float)
+    kept = api.stylize(photo, "paper-cut", size=48, keep_colours=keep, options={"steps": (6,)}).result().pixels
+    wanted = photo.reshape(-1, 3).mean(0)
+    assert np.abs(kept.astype(float).mean((0, 1)) - wanted).sum() < np.abs(free.mean((0, 1)) - wanted).sum()
+
+
+def test_strength_and_brush_change_the_picture(photo: np.ndarray) -> None:
+    weak, strong = (api.stylize(photo, "mosaic", strength=s, **QUICK).result().pixels.astype(float) for s in (0, 2))
+    small = np.asarray(Image.fromarray(photo).resize((48, 30), Image.Resampling.LANCZOS), float)
+    assert np.abs(weak - small).mean() < np.abs(strong - small).mean()
+    fine, coarse = (api.stylize(photo, "mosaic", brush=b, **QUICK).result().pixels for b in (0.5, 2))
+    assert (fine != coarse).any()
+
+
+def test_transparency_stays(photo: np.ndarray) -> None:
+    alpha = np.zeros((40, 64, 1), np.uint8)
+    alpha[5:35, 10:50] = 255
+    made = api.stylize(np.concatenate([photo, alpha], 2), "pen", size=64, options={"steps": (1,)}).result().pixels
+    assert made.shape == (40, 64, 4) and (made[..., 3:] == alpha).all()
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 90)])
+def test_tiny_and_narrow_pictures(shape: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    made = api.stylize(picture, drawn("pen", 64), options={"steps": (1, 1)}).result()
+    assert made.pixels.shape == picture.shape
+
+
+def test_a_picture_in_its_own_manner_stays_near_itself(photo: np.ndarray) -> None:
+    made = api.stylize(photo, photo, size=64, options={"steps": (5,)}).result().pixels
+    assert np.abs(made.astype(float) - photo).mean() < 20
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "I;16", "P", "LA"])
+def test_pictures_of_other_kinds(mode: str, photo: np.ndarray, tmp_path: Path) -> None:
+    suffix = "tiff" if mode in ("CMYK", "I;16") else "png"
+    grey = Image.fromarray(photo).convert("L")
+    image = (
+        Image.fromarray(np.asarray(grey, np.uint16) * 257) if mode == "I;16" else Image.fromarray(photo).convert(mode)
+    )
+    image.save(tmp_path / f"x.{suffix}")
+    made = api.stylize(tmp_path / f"x.{suffix}", "ink", size=32, options={"steps": (1,)}).result().pixels
+    assert made.shape[:2] == (20, 32)
+
+
+def test_rotated_and_animated_pictures(photo: np.ndarray, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(photo).save(tmp_path / "turned.jpg", exif=exif)
+    frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    for name, shape in (("turned.jpg", (32, 20)), ("film.gif", (20, 32))):
+        made = api.stylize(tmp_path / name, "ink", size=32, options={"steps": (1,)}).result()
+        assert made.pixels.shape[:2] == shape
+
+
+def test_bad_input_gets_one_sentence(photo: np.ndarray, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    for name in ("text.png", "empty.png"):
+        with pytest.raises(BadInputError, match=name):
+            api.stylize(tmp_path / name, "ink", **QUICK).result()
+        with pytest.raises(BadInputError, match=name):
+            api.stylize(photo, tmp_path / name, **QUICK).result()
+    with pytest.raises(NotFoundError):
+        api.stylize(tmp_path / "nowhere.png", "ink", **QUICK).result()
+    for wrong in (
+        {"weights": [1, 2]},
+        {"weights": [-1]},
+        {"weights": [0]},
+        {"masks": []},
+        {"masks": [np.zeros((40, 64, 3), np.uint8)]},
+        {"strength": 3},
+        {"brush": 0},
+        {"size": 8},
+        {"options": {"stepps": 1}},
+    ):
+        with pytest.raises(UsageError):
+            api.stylize(photo, "ink", **{**QUICK, **wrong}).result()
+    with pytest.raises(UsageError, match="small"):
+        api.stylize(photo[:10], "ink").result()
+    with pytest.raises(NotFoundError, match="luminance"):
+        api.stylize(photo, "ink", keep_colours="luminanz", **QUICK).result()
+
+
+def test_a_name_that_is_neither_file_nor_manner_offers_near_ones(ask: Ask, file: Path) -> None:
+    error = ask("stylize", file, "mosaik", code=3)["error"]
+    assert "mosaic" in error["message"]

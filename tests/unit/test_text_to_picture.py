@@ -231,8 +231,8 @@ def test_guidance_and_chaos_by_their_rule(studio: api.Studio) -> None:
     def way(**wishes: Any) -> Any:
         return orders(studio, Commission("cat", **wishes), 1, 0)[0].way
 
-    assert way().manner.prior_guidance == 2 and way().noise == 0 and way().manner.guidance == 1.5
-    assert way(guidance=6, chaos=50).manner.prior_guidance == 2 and way(chaos=50).noise == pytest.approx(0.175)
+    assert way().manner.prior_guidance == 2.5 and way().noise == 0 and way().manner.guidance == 2
+    assert way(guidance=6, chaos=50).manner.prior_guidance == 2.5 and way(chaos=50).noise == pytest.approx(0.175)
     assert way(chaos=100).manner.prior_guidance == 1 and way(chaos=100).noise == pytest.approx(0.35)
     assert way(steps=8).manner.jumps and way(steps=8).manner.steps == 8 and way().manner.steps == 4
     assert not way(steps=9).manner.jumps and way(tile=True).manner.tile
@@ -461,7 +461,7 @@ def test_a_painter_without_jumps_or_index(painter_folder: Path, tmp_path: Path) 
     write_painter(tmp_path / "slow", shipped.painter, shipped.vocabulary, Card("slow", "", "", config, {}, {}, 0))
     slow = api.load_painter(tmp_path / "slow")
     (order,) = orders(slow, Commission("cat"), 1, 0)
-    assert not order.way.manner.jumps and order.recipe.steps == 16 and order.recipe.extra["drawn_as"] == "noto"
+    assert not order.way.manner.jumps and order.recipe.steps == 8 and order.recipe.extra["drawn_as"] == "noto"
     assert orders(slow, Commission("cat", steps=5, style="any"), 1, 0)[0].recipe.extra["drawn_as"] == "any"
     with pytest.raises(NotFoundError, match="training pictures"):
         api.describe(a_picture(), model=slow)

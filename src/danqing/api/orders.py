@@ -20,7 +20,7 @@ from danqing.types import Recipe
 from danqing.version import __version__
 from danqing.words.reading import Reading
 
-FEW, MANY = 4, 16
+FEW, MANY = 4, 8
 """steps where none are given: of a painter that learned to jump, of one that did not"""
 WILDEST = 0.35
 """noise on the embedding at chaos 100"""
@@ -75,10 +75,10 @@ def orders(studio: Studio, commission: Commission, n: int, seed: int) -> list[Or
 
 
 def way_of(studio: Studio, commission: Commission) -> Way:
-    """Words are followed by 1 + guidance / 3 (3 -> 2); chaos takes that back to 1 and puts noise on the embedding."""
+    """Words are followed by 1 + guidance / 2 (3 -> 2.5); chaos takes that back to 1 and puts noise on the embedding."""
     calm = 1 - commission.chaos / 100
     steps, jumps = steps_of(studio, commission.steps)
-    manner = Manner(steps, jumps, prior_guidance=1 + commission.guidance / 3 * calm, tile=commission.tile)
+    manner = Manner(steps, jumps, prior_guidance=1 + commission.guidance / 2 * calm, tile=commission.tile)
     masked = bool(commission.mask or commission.extend)
     strength = commission.strength
     if commission.image and strength is None:

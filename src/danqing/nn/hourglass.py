@@ -1,9 +1,9 @@
-"""A picture network with a waist: convolutions where pixels are many, a transformer where they are few.
+"""A picture network with a waist: convolutions where places are many, a transformer where they are few.
 
-Pixels are folded into channels, convolved at H/4 and H/8, and at the waist (H/16) each place is a token of a
-transformer; on the way back each size gets what it was on the way in (Crowson et al., hourglass diffusion transformer,
-arXiv 2401.11605, with convolutions for the outer levels). A plain patch transformer of the same cost leaves a visible
-grid of patches and blurs what is smaller than a patch; the outer levels mend both.
+Places may be folded into channels; they are convolved at one or several sizes, each half of the one before, and at the
+waist each is a token of a transformer; on the way back each size gets what it was on the way in (Crowson et al.,
+hourglass diffusion transformer, arXiv 2401.11605, with convolutions for the outer levels). At equal time on a CPU it
+learns faster than a plain transformer of the same cost (docs/decisions.md).
 """
 
 from collections.abc import Sequence

@@ -47,7 +47,7 @@ class Manner:
     """of the decoder; with `jumps` one of flow.JUMPS"""
     jumps: bool = True
     """the few-step stage's jumps (guidance told), or ordinary steps (asked both ways)"""
-    guidance: float = 1.5
+    guidance: float = 2.0
     """of the decoder: how strongly pixels follow the embedding"""
     rough: float = 0.1
     """noise put on the embedding before it is painted, 0 .. 0.4"""
@@ -106,7 +106,7 @@ class Painter(nn.Module):
         def denoise(z: Tensor, t: Tensor) -> Tensor:
             at = torch.full((2 * len(z),), float(t))
             x, free = self.prior(torch.cat([z, z]), at, both.tokens, both.weights, both.style).chunk(2)
-            return free + weight * (x - free)
+            return calmed(free + weight * (x - free), x)
 
         return dpm_2m(denoise, z, Flow(), times(manner.prior_steps, first), no_draw)
 
@@ -170,6 +170,14 @@ class Painter(nn.Module):
     def embed(self, net: EfficientNetLite0, pictures: Tensor) -> Tensor:
         """(B, total) of (B, 4, H, W) premultiplied RGBA in [-1, 1]."""
         return self.embedder(look(net, pictures, self.embedder.shape.layout))
+
+
+def calmed(guided: Tensor, x: Tensor) -> Tensor:
+    """Guidance makes rows (B, D) wilder than anything seen in training; give them the spread that `x` has.
+
+    Lin et al., arXiv 2305.08891, eq. 15.
+    """
+    return guided * (x.std(1, keepdim=True) / guided.std(1, keepdim=True).clamp(min=1e-6))
 
 
 def joined(said: Said, unsaid: Said) -> Said:

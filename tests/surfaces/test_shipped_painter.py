@@ -50,7 +50,7 @@ def test_four_pictures_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixt
         inked = pixels[pixels.min(2) < 230]
         assert len(inked) > 500 and inked.mean(0)[0] > inked.mean(0)[2] + 40  # orange and red, not blue
     light = document["pictures"][0]["recipe"]["extra"]["reading"]
-    assert {"orange", "cat", "red", "hat"} <= {word for row in light["words"] for word in row["words"]}
+    assert {"orange", "cat", "red", "hat"} <= {token for word in light["words"] for token in word["tokens"]}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,9 @@ def test_style_reference_image_prompt_svg_and_replay(tmp_path: Path, capsys: pyt
     assert main([*words, "--out", str(tmp_path), "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["pictures"]
     assert Path(row["svg"]).read_text(encoding="utf-8").count("<path") > 1
-    assert main(["paint", "blue", "-n", "1", "--image-prompt", str(tmp_path / "panda.png"), "--out", str(tmp_path)]) == 0
+    assert (
+        main(["paint", "blue", "-n", "1", "--image-prompt", str(tmp_path / "panda.png"), "--out", str(tmp_path)]) == 0
+    )
     capsys.readouterr()
     again = ["replay", row["file"], "--image", str(tmp_path / "panda.png"), "--out", str(tmp_path), "--json"]
     assert main(again) == 0

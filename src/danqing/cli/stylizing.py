@@ -10,7 +10,6 @@ from danqing.cli.files import described, made, write_pictures
 from danqing.cli.options import PICTURES, Out, complete_paths
 from danqing.cli.words import Talk
 from danqing.errors import UsageError
-from danqing.presets import looks
 
 if TYPE_CHECKING:
     from danqing.types import Picture
@@ -20,6 +19,8 @@ FOLDER = PICTURES / "stylized"
 
 def complete_looks(incomplete: str) -> Iterator[str]:
     """The manners that come with Danqing, then files."""
+    from danqing.presets import looks
+
     yield from (name for name in looks() if name.startswith(incomplete))
     yield from complete_paths(incomplete)
 
@@ -49,6 +50,7 @@ def stylize(
 ) -> dict[str, Any]:
     """Paint a photo in the manner of one or several pictures, by optimisation. Ctrl+C keeps what is there."""
     from danqing import api
+    from danqing.presets import looks
     from danqing.settings import parse_assignment
 
     folder = made(FOLDER if out is None else out)
@@ -93,6 +95,8 @@ def numbers(text: str) -> list[float]:
 
 def list_styles(talk: Talk) -> dict[str, Any]:
     """The manners that come with Danqing."""
+    from danqing.presets import looks
+
     rows = [{"name": name, **row["title"], "about": row["about"]} for name, row in looks().items()]
     talk.table(("name", "中文", "about"), [(row["name"], row["zh"], row["about"]) for row in rows])
     return {"styles": rows}

@@ -12,21 +12,21 @@ from torch import Tensor, channels_last, nn
 from danqing.nn.vgg import VGG19, down_to
 
 BRIGHTNESS: Mapping[str, float] = {
-    "conv1_1": 31.0,
-    "conv1_2": 140.0,
-    "conv2_1": 170.0,
-    "conv2_2": 230.0,
-    "conv3_1": 310.0,
-    "conv3_2": 370.0,
-    "conv3_3": 800.0,
-    "conv3_4": 1150.0,
-    "conv4_1": 1050.0,
-    "conv4_2": 750.0,
-    "conv4_3": 440.0,
-    "conv4_4": 130.0,
-    "conv5_1": 140.0,
+    "conv1_1": 22.5,
+    "conv1_2": 103.0,
+    "conv2_1": 119.6,
+    "conv2_2": 104.5,
+    "conv3_1": 119.9,
+    "conv3_2": 153.7,
+    "conv3_3": 323.2,
+    "conv3_4": 458.9,
+    "conv4_1": 484.5,
+    "conv4_2": 315.7,
+    "conv4_3": 175.5,
+    "conv4_4": 41.9,
+    "conv5_1": 46.5,
 }
-"""mean activation of each layer over photos"""
+"""mean activation of each layer over 48 photos at 256 px"""
 REACH = {"conv1": 2, "conv2": 8, "conv3": 24, "conv4": 72, "conv5": 136}
 """how many pixels around a place its features depend on, at most, by block"""
 

@@ -54,7 +54,9 @@ def made(clipart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     events = []
     act = api.train_painter(str(out / "recipe.toml"), minutes=0.02, out=out, data=clipart)
     events += [event.message for event in act if event.message]
-    assert events == [f"Part {name}." for name in ("pool", "captions", "codec", "prior", "decoder", "painter")]
+    assert events == [
+        f"Part {name}." for name in ("pool", "captions", "codec", "prior", "revised", "decoder", "painter")
+    ]
     return out
 
 

@@ -1,5 +1,6 @@
 """The painter's parts: flow arithmetic, embedding, prior, decoder, pool, and the walks between them."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from danqing.families.text2image.codec import Codec, CodecConfig
 from danqing.families.text2image.decoder import Asked, Decoder, DecoderConfig
 from danqing.families.text2image.embedding import GRID, Embedder, Shape, components, look, over_white
 from danqing.families.text2image.gist import RIDGE, Gist
-from danqing.families.text2image.painter import Canvas, Manner, Painter, Said
-from danqing.families.text2image.prior import Prior, PriorConfig
+from danqing.families.text2image.imagining import nothing_said
+from danqing.families.text2image.painter import Canvas, Manner, Painter
+from danqing.families.text2image.prior import Prior, PriorConfig, Said
 from danqing.families.text2image.recipes import PartSettings, PoolSettings, School, school
 from danqing.nn import flow
 from danqing.nn.chance import Chance, picture_generators
@@ -64,8 +66,15 @@ def made_pool(tmp_path_factory: pytest.TempPathFactory) -> pool.Pool:
 
 
 def asked(rows: int, total: int, known: float = 1.0) -> Asked:
-    return Asked(torch.randn(rows, total), torch.full((rows,), 0.1), torch.zeros(rows, dtype=torch.long),
-                 torch.full((rows,), known))  # fmt: skip
+    return Asked(torch.randn(rows, total), torch.full((rows,), 0.1), torch.randn(rows, total),
+                 torch.zeros(rows, dtype=torch.long), torch.full((rows,), known))  # fmt: skip
+
+
+def spoken_gist() -> Gist:
+    """Every word leads to expect something."""
+    gist = Gist(20, 2, SHAPE.total)
+    torch.nn.init.normal_(gist.words.weight, generator=torch.Generator().manual_seed(2))
+    return gist
 
 
 # The arithmetic of flow matching.
@@ -181,29 +190,33 @@ def test_the_gist_is_ridge_regression() -> None:
 def test_an_untaught_prior_guesses_the_gist_from_pure_noise() -> None:
     prior = Prior(PRIOR)
     torch.nn.init.normal_(prior.gist.words.weight)
-    words, weights, style = torch.tensor([[3, 4]]), torch.ones(1, 2), torch.tensor([0])
-    made = prior(torch.randn(1, SHAPE.total), torch.zeros(1), words, weights, style)
-    torch.testing.assert_close(made, prior.gist(words, weights, style))
+    said = words([[3, 4]], [0])
+    made = prior(torch.randn(1, SHAPE.total), torch.zeros(1), said)
+    torch.testing.assert_close(made, prior.gist(said.tokens, said.weights, said.style))
     torch.testing.assert_close(made[0], prior.gist.words.weight[[3, 4]].sum(0))
+
+
+def words(tokens: list[list[int]], style: list[int], weight: float = 1.0) -> Said:
+    said = torch.tensor(tokens)
+    return Said(said, torch.full(said.shape, weight), torch.tensor(style))
 
 
 def test_padding_changes_nothing_and_words_do() -> None:
     prior = woken(Prior(PRIOR)).eval()
-    z, t, style = torch.randn(2, SHAPE.total), torch.tensor([0.3, 0.6]), torch.tensor([0, 2])
-    words = torch.tensor([[3, 4], [5, 6]])
-    plain = prior(z, t, words, torch.ones(2, 2), style)
-    padded = prior(z, t, torch.nn.functional.pad(words, (0, 5)), torch.ones(2, 7), style)
+    z, t = torch.randn(2, SHAPE.total), torch.tensor([0.3, 0.6])
+    plain = prior(z, t, words([[3, 4], [5, 6]], [0, 2]))
+    padded = prior(z, t, words([[3, 4, 0, 0], [5, 6, 0, 0]], [0, 2]))
     torch.testing.assert_close(padded, plain, atol=1e-5, rtol=1e-5)
-    for other in (words.flip(1), words + 1):
-        assert (prior(z, t, other, torch.ones(2, 2), style) - plain).abs().max() > 1e-3
-    assert (prior(z, t, words, torch.full((2, 2), 1.5), style) - plain).abs().max() > 1e-4
+    others = [words([[4, 3], [6, 5]], [0, 2]), words([[4, 5], [6, 7]], [0, 2]), words([[3, 4], [5, 6]], [1, 1])]
+    others.append(words([[3, 4], [5, 6]], [0, 2], 1.5))
+    assert all((prior(z, t, other) - plain).abs().max() > 1e-4 for other in others)
 
 
 @pytest.mark.parametrize("loss", [losses.decoder_loss, losses.jump_loss])
 def test_every_weight_of_the_decoder_is_taught(loss: object, made_pool: pool.Pool) -> None:
     decoder = woken(Decoder(DECODER))
     batch = pool.Batches(made_pool, 64, 0, "latents").at(0)
-    value: Tensor = loss(decoder, batch, Now(0, 0.5, Chance(0)))  # type: ignore[operator]
+    value: Tensor = loss(decoder, spoken_gist(), batch, Now(0, 0.5, Chance(0)))  # type: ignore[operator]
     value.backward()
     idle = {name for name, p in decoder.named_parameters() if p.grad is None or not p.grad.count_nonzero()}
     only_in_jumps = {name for name, _ in decoder.named_parameters() if name.startswith(("guide.mlp.0", "span.mlp.0"))}
@@ -237,6 +250,41 @@ def test_guidance_of_one_is_the_plain_guess() -> None:
     )
 
 
+def test_what_the_decoder_is_told_of_words_is_their_gist_or_nothing() -> None:
+    gist, said = spoken_gist(), words([[3, 4], [0, 0]], [0, 1])
+    torch.testing.assert_close(losses.gist_of(gist, said)[0], gist.words.weight[[3, 4]].sum(0))
+    assert not losses.gist_of(gist, said)[1].count_nonzero()
+
+
+def test_revised_embeddings_go_on_where_they_stopped_and_half_of_a_batch_has_them(
+    made_pool: pool.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch tells how much of each embedding the prior has imagined; a prior that learned on begins anew."""
+    monkeypatch.setattr(pool, "AT_ONCE", 8)
+    monkeypatch.setattr(pool, "SHARD", 8)
+    prior = woken(Prior(PRIOR)).eval()
+    for name in ("whole", "parts"):
+        shutil.copytree(Path(made_pool.pixels.filename).parent, tmp_path / name)
+        steps = pool.write_revised(tmp_path / name, prior, 7, 0)
+        if name == "parts":
+            next(steps), steps.close()
+            half = pool.opened(tmp_path / name)
+            assert (half.imagined[:8] >= pool.LEAST_IMAGINED).all() and not half.imagined[8:].any()
+            steps = pool.write_revised(tmp_path / name, prior, 7, 0)
+        assert list(steps)[-1] == 1
+    whole, parts = (pool.opened(tmp_path / name) for name in ("whole", "parts"))
+    assert np.array_equal(whole.revised, parts.revised) and np.array_equal(whole.imagined, parts.imagined)
+    assert len(set(whole.imagined.tolist())) == 5, "one strength for each eight"
+    assert list(pool.write_revised(tmp_path / "parts", prior, 7, 0)) == []
+    assert len(list(pool.write_revised(tmp_path / "parts", prior, 8, 0))) == 5
+    given = pool.Batches(whole, 400, 0, "latents").at(0).given
+    changed = given["imagined"] > 0
+    assert 0.4 < changed.float().mean() < 0.6
+    own, made = (torch.from_numpy(array.astype(np.float32)) for array in (whole.embedding, whole.revised))
+    for e, revised in zip(given["embedding"], changed, strict=True):
+        assert ((made if revised else own) == e).all(1).any()
+
+
 # The walks.
 
 
@@ -249,43 +297,40 @@ def painter(made_pool: pool.Pool) -> Painter:
 
 
 def said(rows: int) -> tuple[Said, Said]:
-    style = torch.zeros(rows, dtype=torch.long)
-    words = Said(torch.tensor([[3, 4, 5]] * rows), torch.ones(rows, 3), style)
-    return words, Said(torch.zeros(rows, 1, dtype=torch.long), torch.ones(rows, 1), style + 2)
+    asked = words([[3, 4, 5]] * rows, [0] * rows)
+    return asked, nothing_said(asked, 2)
 
 
 def test_a_canvas_is_kept_where_the_mask_is_black(painter: Painter) -> None:
-    e, style, generators = torch.randn(2, SHAPE.total), torch.zeros(2, dtype=torch.long), picture_generators(3, 2)
+    e, (asked, _), generators = torch.randn(2, SHAPE.total), said(2), picture_generators(3, 2)
     picture = torch.rand(2, 4, 128, 128) * 2 - 1
     mask = torch.zeros(2, 1, 128, 128)
     mask[..., 64:] = 1
     for jumps in (True, False):
-        made = painter.render(e, style, Manner(steps=4, jumps=jumps), generators, Canvas(picture, 1.0, mask))
+        made = painter.render(e, asked, Manner(steps=4, jumps=jumps), generators, Canvas(picture, 1.0, mask))
         torch.testing.assert_close(made[..., :64], picture[..., :64])
         assert (made[..., 64:] - picture[..., 64:]).abs().max() > 0.01
 
 
 def test_revising_by_nothing_changes_nothing_and_by_all_imagines(painter: Painter) -> None:
-    e, (words, none) = torch.randn(2, SHAPE.total), said(2)
-    torch.testing.assert_close(painter.revise(e, 0.0, words, none, Manner(), picture_generators(0, 2)), e)
-    imagined = painter.imagine(words, none, Manner(), picture_generators(0, 2))
-    torch.testing.assert_close(painter.revise(e, 1.0, words, none, Manner(), picture_generators(0, 2)), imagined)
+    e, (asked, none) = torch.randn(2, SHAPE.total), said(2)
+    torch.testing.assert_close(painter.revise(e, 0.0, asked, none, Manner(), picture_generators(0, 2)), e)
+    imagined = painter.imagine(asked, none, Manner(), picture_generators(0, 2))
+    torch.testing.assert_close(painter.revise(e, 1.0, asked, none, Manner(), picture_generators(0, 2)), imagined)
 
 
 def test_prior_guidance_of_one_does_not_look_at_what_is_unsaid(painter: Painter) -> None:
-    words, none = said(1)
+    asked, none = said(1)
     manner = Manner(prior_guidance=1.0)
-    one = painter.imagine(words, none, manner, picture_generators(0, 1))
-    other = painter.imagine(
-        words, Said(torch.tensor([[7]]), torch.ones(1, 1), none.style), manner, picture_generators(0, 1)
-    )
+    one = painter.imagine(asked, none, manner, picture_generators(0, 1))
+    other = painter.imagine(asked, replace(none, tokens=torch.tensor([[7]])), manner, picture_generators(0, 1))
     torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
 def test_tiles_are_painted_with_another_seam_at_every_step(painter: Painter) -> None:
-    e, style = torch.randn(1, SHAPE.total), torch.zeros(1, dtype=torch.long)
+    e, (asked, _) = torch.randn(1, SHAPE.total), said(1)
     plain, tiled = (
-        painter.render(e, style, Manner(steps=4, tile=tile), picture_generators(1, 1)) for tile in (False, True)
+        painter.render(e, asked, Manner(steps=4, tile=tile), picture_generators(1, 1)) for tile in (False, True)
     )
     assert (plain - tiled).abs().max() > 1e-3
 
@@ -351,7 +396,7 @@ def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: P
         made = {
             "codec": lambda: codec_run(folder, PLAN, made_pool, how),
             "prior": lambda: prior_run(folder, PLAN, made_pool, 2, 20, how),
-            "decoder": lambda: decoder_run(folder, PLAN, made_pool, 2, how),
+            "decoder": lambda: decoder_run(folder, PLAN, made_pool, 2, spoken_gist(), how),
         }[part]()
         events = made.from_where_it_stopped()
         for _ in zip(range(steps), events, strict=False):
@@ -367,10 +412,10 @@ def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: P
 
 
 def test_a_part_begun_with_other_settings_is_not_gone_on_with(tmp_path: Path, made_pool: pool.Pool) -> None:
-    list(decoder_run(tmp_path, PLAN, made_pool, 2, How(budget={"steps": 1})).go())
+    list(decoder_run(tmp_path, PLAN, made_pool, 2, spoken_gist(), How(budget={"steps": 1})).go())
     other = replace(PLAN, decoder=replace(PLAN.decoder, model={**PLAN.decoder.model, "depth": 2}))
     with pytest.raises(UsageError, match="another config"):
-        decoder_run(tmp_path, other, made_pool, 2, How(budget={"steps": 2})).resume()
+        decoder_run(tmp_path, other, made_pool, 2, spoken_gist(), How(budget={"steps": 2})).resume()
 
 
 @pytest.mark.parametrize("name", ["cpu", "gpu"])
@@ -391,7 +436,7 @@ def test_batches_without_captions_say_so(made_pool: pool.Pool) -> None:
     with pytest.raises(UsageError, match="no captions"):
         pool.Batches(replace(made_pool, tokens=None), 4, 0, "captions")
     with pytest.raises(NotFoundError, match="codec"):
-        decoder_run(Path(), PLAN, replace(made_pool, latents=None), 2, How())
+        decoder_run(Path(), PLAN, replace(made_pool, latents=None), 2, spoken_gist(), How())
 
 
 def test_unfitted_embedder_and_batch_keep_their_shapes() -> None:

@@ -12,7 +12,8 @@ from danqing.api.materials import Ground, Material, framed, painted_into, painte
 from danqing.api.painting import check_count
 from danqing.api.studios import Studio
 from danqing.errors import UsageError
-from danqing.families.text2image.painter import Manner, Said
+from danqing.families.text2image.painter import Manner
+from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import FAMILY
 from danqing.nn.chance import generator
 from danqing.nn.flow import JUMPS

@@ -1,6 +1,6 @@
 """Make a painter from the clip-art set: pool, codec, prior, decoder, and the folder that paints.
 
-    OUT/pool/      composed pictures, embeddings, captions as numbers
+    OUT/pool/      composed pictures, embeddings, captions as numbers, latents, embeddings revised by the prior
     OUT/codec/     the autoencoder's training state and averaged weights
     OUT/prior/     the prior's training state and averaged weights
     OUT/decoder/   the decoder's
@@ -33,6 +33,7 @@ from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image import losses, pool
 from danqing.families.text2image.codec import Codec, CodecConfig
 from danqing.families.text2image.decoder import Decoder, DecoderConfig
+from danqing.families.text2image.gist import Gist
 from danqing.families.text2image.index import write_index
 from danqing.families.text2image.lessons import Lessons, lessons
 from danqing.families.text2image.painter import Painter
@@ -176,18 +177,18 @@ def codec_run(folder: Path, plan: School, made: pool.Pool, how: "How") -> PartRu
     return PartRun(folder, "codec", codec, phases, how.batches(made, "pixels"), plan.codec, how)
 
 
-def decoder_run(folder: Path, plan: School, made: pool.Pool, styles: int, how: "How") -> PartRun:
+def decoder_run(folder: Path, plan: School, made: pool.Pool, styles: int, gist: Gist, how: "How") -> PartRun:
     if made.latents is None:
         raise NotFoundError("The pool has no latents yet; teach the codec first (part codec).")
     channels, side = made.latents.shape[1:3]
     given = {**plan.decoder.model, "styles": styles, "side": side, "channels": channels}
     config = settings.read(DecoderConfig, given, "the recipe of the decoder")
     torch.manual_seed(derive("decoder", how.seed))
-    decoder = Decoder(config)
+    decoder, gist = Decoder(config), gist.to(how.device)
     turn = 1 - plan.decoder.few_step
-    phases = [Phase("decoder", decoder, partial(losses.decoder_loss, decoder), span=(0.0, turn))]
+    phases = [Phase("decoder", decoder, partial(losses.decoder_loss, decoder, gist), span=(0.0, turn))]
     if turn < 1:
-        phases.append(Phase("few-step", decoder, partial(losses.jump_loss, decoder), span=(turn, 1.0)))
+        phases.append(Phase("few-step", decoder, partial(losses.jump_loss, decoder, gist), span=(turn, 1.0)))
     return PartRun(folder, "decoder", decoder, phases, how.batches(made, "latents"), plan.decoder, how)
 
 
@@ -208,7 +209,7 @@ def train_painter(
     """Make a painter from the clip-art set, or one part of it; what is there already is kept and gone on with.
 
     recipe   cpu, gpu, or FILE.toml[:NAME]
-    part     pool, captions, codec, prior, decoder, painter, or all of them one after the other
+    part     pool, captions, codec, prior, revised, decoder, painter, or all of them one after the other
     minutes  budget of the codec, the prior or the decoder instead of the recipe's; a larger one goes on
     data     folder of the built clip-art set, its usual place if not given
 
@@ -274,8 +275,26 @@ def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generat
     yield from run.from_where_it_stopped()
 
 
+def make_revised(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
+    """Embeddings as the prior would imagine them, for the decoder to learn from; anew when the prior has learned on."""
+    if how.rank == 0:
+        prior, learned = learned_prior(folder / "prior")
+        for done in pool.write_revised(folder / "pool", prior.to(how.device), learned, how.seed):
+            yield Progress("train", done)
+    processes.wait(how.world, how.device)
+
+
+def learned_prior(folder: Path) -> tuple[Prior, int]:
+    """The averaged prior of a folder, ready for use, and the steps it has learned; NotFoundError without one."""
+    tensors, state = averaged(folder)
+    prior = Prior(settings.read(PriorConfig, state["config"], "the prior"))
+    prior.load_state_dict(tensors)
+    return ready(prior), state["trainer"]["step"]
+
+
 def make_decoder(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
-    run = decoder_run(folder / "decoder", plan, pool.opened(folder / "pool"), len(taught.styles), how)
+    made, (prior, _) = pool.opened(folder / "pool"), learned_prior(folder / "prior")
+    run = decoder_run(folder / "decoder", plan, made, len(taught.styles), prior.gist, how)
     yield from run.from_where_it_stopped()
 
 
@@ -310,6 +329,7 @@ MAKERS: Mapping[str, Callable[[Path, School, Lessons, How], Generator[Progress, 
     "captions": make_captions,
     "codec": make_codec,
     "prior": make_prior,
+    "revised": make_revised,
     "decoder": make_decoder,
     "painter": make_painter,
 }

@@ -12,7 +12,8 @@ from danqing.api.commissions import ANY
 from danqing.errors import NotFoundError, unknown
 from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image.index import Index, read_index
-from danqing.families.text2image.painter import Painter, Said
+from danqing.families.text2image.painter import Painter
+from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import Shipped, read_painter
 from danqing.words.lexicon import PAD, Lexicon, Meaning
 from danqing.words.reading import Reading, read

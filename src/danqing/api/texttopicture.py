@@ -15,7 +15,8 @@ from danqing.api.orders import Order, orders
 from danqing.api.painting import AT_ONCE
 from danqing.api.studios import Studio, load_painter
 from danqing.errors import UsageError
-from danqing.families.text2image.painter import Canvas, Said
+from danqing.families.text2image.imagining import stacked
+from danqing.families.text2image.painter import Canvas
 from danqing.nn.chance import generator, noise
 from danqing.types import Picture, Progress
 from danqing.words.reading import Reading
@@ -189,9 +190,10 @@ def groups(wanted: Sequence[Order]) -> Iterator[list[int]]:
 def squares(studio: Studio, rows: Sequence[Order], at_once: int = AT_ONCE) -> Tensor:
     """(N, 4, S, S) in [-1, 1] for N <= at_once orders of one way, by the arithmetic of `at_once`."""
     full = [*rows, *[rows[-1]] * (at_once - len(rows))]
-    way, style = full[0].way, torch.cat([order.said.style for order in full])
+    way, said = full[0].way, stacked([order.said for order in full])
     chance = [generator("picture", order.seed, "pixels") for order in full]
-    return studio.painter.render(embeddings(studio, full), style, way.manner, chance, canvas_of(full))[: len(rows)]
+    e, imagined = embeddings(studio, full), 1.0 if way.revision is None else way.revision
+    return studio.painter.render(e, said, way.manner, chance, canvas_of(full), imagined)[: len(rows)]
 
 
 def embeddings(studio: Studio, full: Sequence[Order]) -> Tensor:
@@ -216,8 +218,3 @@ def canvas_of(full: Sequence[Order]) -> Canvas | None:
     masks = [ground.mask for ground in grounds if ground.mask is not None]
     picture = torch.cat([ground.seen for ground in grounds])
     return Canvas(picture, way.strength, torch.cat(masks) if way.masked else None)
-
-
-def stacked(said: Sequence[Said]) -> Said:
-    parts = [torch.cat([getattr(one, name) for one in said]) for name in ("tokens", "weights", "style")]
-    return Said(*parts)

@@ -14,7 +14,7 @@ def train_painter(
     talk: Talk,
     recipe: Annotated[str, typer.Option(help="cpu, gpu, or FILE.toml[:NAME] of your own.")] = "cpu",
     part: Annotated[
-        str, typer.Option(help="pool, captions, codec, prior, decoder, painter, or all, one after the other.")
+        str, typer.Option(help="pool, captions, codec, prior, revised, decoder, painter, or all, one after the other.")
     ] = "all",
     minutes: Annotated[
         float | None, typer.Option(help="Budget of the codec, prior or decoder; the recipe's if none.")

@@ -64,8 +64,11 @@ class Asked:
 
     embedding: Tensor
     """(B, total)"""
-    rough: Tensor
-    """(B,) standard deviation of the noise that is on the embedding, 0 .. ROUGHEST"""
+    doubt: Tensor
+    """(B,) standard deviation of the noise that is on the embedding, 0 .. ROUGHEST, and 0 .. 1 for how much of it the
+    prior has imagined"""
+    said: Tensor
+    """(B, total) what the words lead to expect (gist.py), 0 where there are none"""
     style: Tensor
     """(B,) int64; `styles` for any"""
     known: Tensor
@@ -79,7 +82,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
         waist, shape = config.waist, config.shape
-        self.time, self.span, self.guide, self.rough = Waves(waist), Waves(waist), Waves(waist), Waves(waist)
+        self.time, self.span, self.guide, self.doubt = Waves(waist), Waves(waist), Waves(waist), Waves(waist)
         zero(self.span.mlp[2])
         zero(self.guide.mlp[2])
         self.style = nn.Embedding(config.styles + 1, waist)
@@ -90,6 +93,7 @@ class Decoder(nn.Module):
         self.net = Hourglass(
             config.side, config.channels, config.widths, config.blocks, waist, config.depth, config.fold, hints=RGBA
         )
+        self.said_whole, self.said_cells = zero(nn.Linear(shape.whole, waist)), zero(nn.Linear(shape.per_cell, waist))
 
     def forward(self, z: Tensor, t: Tensor, span: Tensor, guide: Tensor, asked: Asked) -> Tensor:
         """z (B, C, R, R), t in [0, 1] with 1 clean, span of the coming step or 0, guide = guidance - 1 or 0, (B,).
@@ -98,9 +102,11 @@ class Decoder(nn.Module):
         """
         known = asked.known[:, None]
         whole, cells = self.parts(asked.embedding)
-        vector = self.time(t) + self.span(span) + self.guide(guide / 8) + self.rough(asked.rough) * known
-        vector = vector + self.style(asked.style) + self.whole(whole) * known + self.nothing * (1 - known)
-        place = (self.cells(cells) * known[:, None]).mT.unflatten(2, (GRID, GRID))
+        vector = self.time(t) + self.span(span) + self.guide(guide / 8) + self.doubt(asked.doubt) * known
+        said, said_cells = self.parts(asked.said)
+        seen, seen_cells = self.whole(whole) + self.said_whole(said), self.cells(cells) + self.said_cells(said_cells)
+        vector = vector + self.style(asked.style) + seen * known + self.nothing * (1 - known)
+        place = (seen_cells * known[:, None]).mT.unflatten(2, (GRID, GRID))
         hint = layout_of(cells, self.config.cell) * known[:, :, None, None]
         out = self.net(flow.over(flow.unit(t, SPREAD), z) * z, F.silu(vector), place, hint).float()
         return flow.from_rest(out, z, t, SPREAD)

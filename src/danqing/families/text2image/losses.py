@@ -1,14 +1,19 @@
 """What the prior and the decoder are trained on: flow matching, and for the decoder jumps in few steps."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from danqing.families.text2image.codec import Codec
 from danqing.families.text2image.decoder import ROUGHEST, Asked, Decoder
-from danqing.families.text2image.prior import Prior
+from danqing.families.text2image.gist import Gist
+from danqing.families.text2image.prior import Prior, Said
 from danqing.nn import flow
 from danqing.types import Batch, Now
 
+SPOKEN = 0.7
+"""share of the pictures whose words the decoder is told"""
 GUIDANCE = (1.0, 4.0)
 """the few-step stage learns to paint as if guided by something in this range"""
 
@@ -18,9 +23,9 @@ def prior_loss(prior: Prior, batch: Batch, now: Now) -> Tensor:
     x, rows = batch.given["embedding"], len(batch.given["embedding"])
     t = torch.sigmoid(now.chance.normal(rows) * 1.2 - 0.4)
     z = flow.mixed(x, now.chance.normal_like(x), t)
-    kept = now.chance.keep(1 - prior.config.drop, rows)[:, None]
-    style = torch.where(now.chance.keep(0.7, rows) & kept[:, 0], batch.given["style"], prior.config.styles)
-    guess = prior(z, t, batch.given["tokens"] * kept, batch.given["weights"], style)
+    kept = now.chance.keep(1 - prior.config.drop, rows)
+    style = torch.where(now.chance.keep(0.7, rows) & kept, batch.given["style"], prior.config.styles)
+    guess = prior(z, t, Said(batch.given["tokens"] * kept[:, None], batch.given["weights"], style))
     return flow.velocity_error(guess, x, t).mean()
 
 
@@ -34,22 +39,30 @@ def codec_loss(codec: Codec, batch: Batch, now: Now) -> Tensor:
     return (made - x).abs().mean() + edges[0] + edges[1]
 
 
-def asked_of(decoder: Decoder, batch: Batch, now: Now) -> Asked:
-    """The embeddings of a batch, noised and some left out, as the decoder is to expect them."""
-    e, rows = batch.given["embedding"], len(batch.given["embedding"])
+def asked_of(decoder: Decoder, gist: Gist, batch: Batch, now: Now) -> Asked:
+    """The embeddings of a batch, some imagined, noised and some left out, as the decoder is to expect them."""
+    e, given, rows = batch.given["embedding"], batch.given, len(batch.given["embedding"])
     rough = now.chance.uniform(rows) * ROUGHEST
     known = now.chance.keep(1 - decoder.config.drop, rows)
-    style = torch.where(now.chance.keep(0.7, rows) & known, batch.given["style"], decoder.config.styles)
-    return Asked(e + rough[:, None] * now.chance.normal_like(e), rough, style, known.float())
+    style = torch.where(now.chance.keep(0.7, rows) & known, given["style"], decoder.config.styles)
+    spoken = now.chance.keep(SPOKEN, rows)[:, None]
+    said = gist_of(gist, Said(given["tokens"] * spoken, given["weights"], style))
+    return Asked(e + rough[:, None] * now.chance.normal_like(e), rough + given["imagined"], said, style, known.float())
 
 
-def decoder_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
+@torch.no_grad()
+def gist_of(gist: Gist, said: Said) -> Tensor:
+    """(B, total): what words lead to expect, 0 where there are none."""
+    return gist(said.tokens, said.weights, said.style) * (said.tokens != 0).any(1)[:, None]
+
+
+def decoder_loss(decoder: Decoder, gist: Gist, batch: Batch, now: Now) -> Tensor:
     """Velocity error on latents, t = sigmoid(N(-0.8, 1.0)): noisy times decide what is painted (arXiv 2511.13720)."""
     x, rows = batch.pictures, len(batch.pictures)
     t = torch.sigmoid(now.chance.normal(rows) - 0.8)
     z = flow.mixed(x, now.chance.normal_like(x), t)
     nothing = torch.zeros_like(t)
-    guess = decoder(z, t, nothing, nothing, asked_of(decoder, batch, now))
+    guess = decoder(z, t, nothing, nothing, asked_of(decoder, gist, batch, now))
     return flow.velocity_error(guess, x, t).mean()
 
 
@@ -57,11 +70,11 @@ def guided(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, 
     """The clean latent under guidance 1 + guide, asked both ways: free + (1 + guide) (x - free)."""
     nothing = torch.zeros_like(t)
     x = decoder(z, t, told, nothing, asked)
-    free = decoder(z, t, told, nothing, Asked(asked.embedding, asked.rough, asked.style, 0 * asked.known))
+    free = decoder(z, t, told, nothing, replace(asked, known=0 * asked.known))
     return free + flow.over(1 + guide, x) * (x - free)
 
 
-def jump_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
+def jump_loss(decoder: Decoder, gist: Gist, batch: Batch, now: Now) -> Tensor:
     """One guided jump must land where two half jumps land (shortcut models, arXiv 2410.12557, eq. 4).
 
     The guidance is told as an input (arXiv 2210.03142); the shortest half jumps are ordinary steps, asked both ways.
@@ -70,8 +83,8 @@ def jump_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
     x, rows = batch.pictures[1::2], len(batch.pictures[1::2])
     mine = Batch(x, None, {name: value[1::2] for name, value in batch.given.items()})
     rest = Batch(batch.pictures[::2], None, {name: value[::2] for name, value in batch.given.items()})
-    asked = asked_of(decoder, mine, now)
-    asked = Asked(asked.embedding, asked.rough, asked.style, torch.ones_like(asked.known))
+    asked = asked_of(decoder, gist, mine, now)
+    asked = replace(asked, known=torch.ones_like(asked.known))
     jumps = torch.tensor(flow.JUMPS, device=x.device)[now.chance.integers(len(flow.JUMPS), rows)]
     guide = now.chance.uniform(rows) * (GUIDANCE[1] - GUIDANCE[0])
     t, span, told = flow.jump_plan(jumps, now.chance.uniform(rows))
@@ -84,7 +97,7 @@ def jump_loss(decoder: Decoder, batch: Batch, now: Now) -> Tensor:
     landed = flow.stepped(z, decoder(z, t, span, guide, asked), t, span)
     error = ((landed - target) ** 2).flatten(1).mean(1) / span**2
     now.notes["jump"] = error.detach().mean()
-    return decoder_loss(decoder, rest, now) + error.mean()
+    return decoder_loss(decoder, gist, rest, now) + error.mean()
 
 
 def teacher(decoder: Decoder, z: Tensor, t: Tensor, told: Tensor, guide: Tensor, asked: Asked) -> Tensor:

@@ -6,7 +6,7 @@ embedding -> revise (noise it, walk back with words) -> embedding
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, nn
@@ -15,28 +15,17 @@ from torch.nn.functional import max_pool2d, pad
 from danqing.families.text2image.codec import Codec, CodecConfig
 from danqing.families.text2image.decoder import Asked, Decoder, DecoderConfig
 from danqing.families.text2image.embedding import Embedder, look
-from danqing.families.text2image.losses import guided
-from danqing.families.text2image.prior import Prior, PriorConfig
+from danqing.families.text2image.imagining import no_draw, revised, walk
+from danqing.families.text2image.losses import gist_of, guided
+from danqing.families.text2image.prior import Prior, PriorConfig, Said
 from danqing.nn import flow
 from danqing.nn.chance import noise
 from danqing.nn.efficientnet import EfficientNetLite0
 from danqing.samplers.schedules import Flow, times
-from danqing.samplers.solvers import dpm_2m, euler
+from danqing.samplers.solvers import euler
 
 RIM = 4
 """places of a latent that are decoded beyond an edge that is to meet the opposite one"""
-
-
-@dataclass(frozen=True)
-class Said:
-    """What was asked for in words, as numbers; one row per picture."""
-
-    tokens: Tensor
-    """(B, L) int64 word ids, 0 for none"""
-    weights: Tensor
-    """(B, L) about 1"""
-    style: Tensor
-    """(B,) int64, the last one for any"""
 
 
 @dataclass(frozen=True)
@@ -86,42 +75,31 @@ class Painter(nn.Module):
     def imagine(self, said: Said, unsaid: Said, manner: Manner, generators: Sequence[Generator]) -> Tensor:
         """(B, total): what the words are taken for; `unsaid` is what to keep away from (nothing, or negative words)."""
         z = noise(generators, self.prior.config.shape.total)
-        return self.walk(z, 0.0, said, unsaid, manner)
+        return walk(self.prior, z, 0.0, said, unsaid, manner.prior_steps, manner.prior_guidance)
 
     def revise(
         self, e: Tensor, strength: float, said: Said, unsaid: Said, manner: Manner, generators: Sequence[Generator]
     ) -> Tensor:
-        """Noise embeddings (B, total) by `strength`, 0 .. 1, and walk back with words (SDEdit, arXiv 2108.01073)."""
-        if strength <= 0:
-            return e
-        first = 1 - strength
-        z = flow.mixed(e, noise(generators, e.shape[1]), torch.full((len(e),), first))
-        return self.walk(z, first, said, unsaid, manner)
-
-    def walk(self, z: Tensor, first: float, said: Said, unsaid: Said, manner: Manner) -> Tensor:
-        """From z at time `first` to clean embeddings, by DPM-Solver++(2M) under guidance."""
-        both = joined(said, unsaid)
-        weight = manner.prior_guidance
-
-        def denoise(z: Tensor, t: Tensor) -> Tensor:
-            at = torch.full((2 * len(z),), float(t))
-            x, free = self.prior(torch.cat([z, z]), at, both.tokens, both.weights, both.style).chunk(2)
-            return calmed(free + weight * (x - free), x)
-
-        return dpm_2m(denoise, z, Flow(), times(manner.prior_steps, first), no_draw)
+        """Embeddings (B, total) led towards the words; `strength` 0 keeps them, 1 imagines anew."""
+        fresh, words = noise(generators, e.shape[1]), (said, unsaid)
+        return revised(self.prior, e, fresh, strength, *words, manner.prior_steps, manner.prior_guidance)
 
     # Embedding -> pixels.
 
     def render(
         self,
         e: Tensor,
-        style: Tensor,
+        said: Said,
         manner: Manner,
         generators: Sequence[Generator],
         canvas: Canvas | None = None,
+        imagined: float = 1.0,
     ) -> Tensor:
-        """(B, 4, S, S) in [-1, 1] from embeddings (B, total), freely or on a canvas."""
-        asked, config = self.asked(e, style, manner, generators), self.decoder.config
+        """(B, 4, S, S) in [-1, 1] from embeddings (B, total) and the words they come from, freely or on a canvas.
+
+        `imagined`: how much of the embeddings the prior has made up, 0 (a picture's own) .. 1 (from words alone).
+        """
+        asked, config = self.asked(e, said, manner, imagined, generators), self.decoder.config
         z = noise(generators, config.channels, config.side, config.side)
         moments = times(manner.steps, 0.0)
         ground = free = None
@@ -160,41 +138,13 @@ class Painter(nn.Module):
             x = guided(self.decoder, z, at, 0 * told, torch.full_like(at, manner.guidance - 1), asked)
         return x.roll((-shift, -shift), (2, 3)) if shift else x
 
-    def asked(self, e: Tensor, style: Tensor, manner: Manner, generators: Sequence[Generator]) -> Asked:
+    def asked(self, e: Tensor, said: Said, manner: Manner, imagined: float, generators: Sequence[Generator]) -> Asked:
         """Embeddings roughened as in training."""
-        rough = torch.full((len(e),), manner.rough)
-        return Asked(e + manner.rough * noise(generators, e.shape[1]), rough, style, torch.ones(len(e)))
+        doubt, fresh = torch.full((len(e),), manner.rough + imagined), noise(generators, e.shape[1])
+        return Asked(e + manner.rough * fresh, doubt, gist_of(self.prior.gist, said), said.style, torch.ones(len(e)))
 
     # Pixels -> embedding.
 
     def embed(self, net: EfficientNetLite0, pictures: Tensor) -> Tensor:
         """(B, total) of (B, 4, H, W) premultiplied RGBA in [-1, 1]."""
         return self.embedder(look(net, pictures, self.embedder.shape.layout))
-
-
-def calmed(guided: Tensor, x: Tensor) -> Tensor:
-    """Guidance makes rows (B, D) wilder than anything seen in training; give them the spread that `x` has.
-
-    Lin et al., arXiv 2305.08891, eq. 15.
-    """
-    return guided * (x.std(1, keepdim=True) / guided.std(1, keepdim=True).clamp(min=1e-6))
-
-
-def joined(said: Said, unsaid: Said) -> Said:
-    """Both, one under the other, filled up to one length."""
-    length = max(said.tokens.shape[1], unsaid.tokens.shape[1])
-    parts = [filled(one, length) for one in (said, unsaid)]
-    return Said(
-        torch.cat([p.tokens for p in parts]),
-        torch.cat([p.weights for p in parts]),
-        torch.cat([p.style for p in parts]),
-    )
-
-
-def filled(said: Said, length: int) -> Said:
-    more = length - said.tokens.shape[1]
-    return replace(said, tokens=pad(said.tokens, (0, more)), weights=pad(said.weights, (0, more), value=1.0))
-
-
-def no_draw(step: int) -> Tensor:
-    raise AssertionError("these solvers draw no noise")

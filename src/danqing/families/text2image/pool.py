@@ -7,7 +7,7 @@ training sees of it in an hour. Composition i is a pure function of (seed, i): a
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from danqing.errors import NotFoundError, UsageError
+from danqing.families.text2image import imagining
 from danqing.families.text2image.codec import Codec
 from danqing.families.text2image.embedding import SIDE, Embedder, Seen, Shape, look
+from danqing.families.text2image.prior import Prior, Said
 from danqing.images.writing import atomic_path, write_atomic
 from danqing.nn.chance import generator
 from danqing.nn.efficientnet import EfficientNetLite0
@@ -27,7 +29,11 @@ from danqing.types import Batch
 
 LENGTH = 24
 """most words of a caption"""
+REVISED = 0.5
+"""share of the pictures that the decoder is shown with an embedding that the prior has revised"""
 AT_ONCE = 32
+LEAST_IMAGINED, MOST_GUIDED, STYLED, WALK = 0.2, 3.0, 0.7, 6
+"""of revised embeddings: the least strength, the most guidance, the share told its style, steps from pure noise"""
 SHARD = 256
 """pictures between two flushes, a multiple of AT_ONCE; an interrupted pool goes on from the last"""
 
@@ -60,9 +66,21 @@ class Pool:
     """(N, K, LENGTH) int16, K captions of each; None until `write_captions` has been run"""
     latents: np.ndarray | None = None
     """(N, C, R, R) fp16 of a codec; None until `write_latents` has been run"""
+    revised: np.ndarray | None = None
+    """(N, total) fp16, embeddings of which the prior has imagined a part; None until `write_revised` has been run"""
+    imagined: np.ndarray | None = None
+    """(N,) how much of them, 0 where none has been made yet"""
 
     def __len__(self) -> int:
         return len(self.style)
+
+    def said(self, rows: np.ndarray, wording: np.ndarray) -> Said:
+        """The captions (wording (B,)) of rows (B,), cut to the longest of them."""
+        if self.tokens is None:
+            raise UsageError("The pool has no captions yet; make them first.")
+        tokens = torch.from_numpy(self.tokens[rows, wording].astype(np.int64))
+        tokens = tokens[:, : max(1, int((tokens != 0).sum(1).max()))]
+        return Said(tokens, torch.ones(tokens.shape), torch.from_numpy(self.style[rows].astype(np.int64)))
 
 
 class Batches:
@@ -93,19 +111,29 @@ class Batches:
             "embedding": torch.from_numpy(self.pool.embedding[chosen].astype(np.float32)),
             "style": torch.from_numpy(self.pool.style[chosen].astype(np.int64)),
         }
-        pictures = torch.zeros(len(chosen), 0)
-        if self.kind == "captions":
-            given |= self.captions(chosen, torch.rand(self.batch, generator=chance)[mine])
-        else:
+        pictures, uniform = torch.zeros(len(chosen), 0), torch.rand(2, self.batch, generator=chance)[:, mine]
+        if self.kind != "pixels":
+            given |= self.captions(chosen, uniform[0])
+        if self.kind == "latents":
+            given |= self.revised(chosen, given["embedding"], uniform[1] < REVISED)
+        if self.kind != "captions":
             pictures = self.pictures(chosen)
         return Batch(pictures.to(self.device), None, {name: value.to(self.device) for name, value in given.items()})
 
     def captions(self, rows: np.ndarray, uniform: Tensor) -> dict[str, Tensor]:
-        """One wording of each, cut to the longest of the batch."""
-        wording = (uniform * self.rows.shape[1]).long().numpy()
-        tokens = torch.from_numpy(self.rows[rows, wording].astype(np.int64))
-        tokens = tokens[:, : max(1, int((tokens != 0).sum(1).max()))]
-        return {"tokens": tokens, "weights": torch.ones(tokens.shape)}
+        """One wording of each."""
+        count = 1 if self.pool.tokens is None else self.pool.tokens.shape[1]
+        said = self.pool.said(rows, (uniform * count).long().numpy())
+        return {"tokens": said.tokens, "weights": said.weights}
+
+    def revised(self, rows: np.ndarray, e: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+        """Embeddings e (B, total), those of the wanted rows (B,) as the prior has revised them, if it has."""
+        if self.pool.revised is None or self.pool.imagined is None:
+            return {"imagined": torch.zeros(len(rows))}
+        other = torch.from_numpy(self.pool.revised[rows].astype(np.float32))
+        part = torch.from_numpy(self.pool.imagined[rows].astype(np.float32))
+        wanted = wanted & (part > 0)
+        return {"embedding": torch.where(wanted[:, None], other, e), "imagined": part * wanted}
 
     def pictures(self, rows: np.ndarray) -> Tensor:
         """(B, 4, 128, 128) in [-1, 1], or latents (B, C, R, R)."""
@@ -175,7 +203,7 @@ def opened(folder: Path) -> Pool:
         raise NotFoundError(f"There is no pool in '{folder}'; make it first (part pool).")
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pixels", "embedding")}
     arrays |= {name: np.load(folder / f"{name}.npy") for name in ("style", "weight")}
-    for name in ("tokens", "latents"):
+    for name in ("tokens", "latents", "revised", "imagined"):
         if (folder / f"{name}.npy").exists():
             arrays[name] = np.load(folder / f"{name}.npy")
     count = min(_done(folder), *map(len, arrays.values()))
@@ -204,8 +232,7 @@ def write_captions(
     for kept, found in zip(tokens, itertools.chain.from_iterable(everything), strict=True):
         for k, caption in enumerate(found):
             kept[k, : min(len(caption), LENGTH)] = caption[:LENGTH]
-    with atomic_path(folder / "tokens.npy") as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array(file, tokens, allow_pickle=False)
+    _write_array(folder / "tokens.npy", tokens)
 
 
 @torch.no_grad()
@@ -217,8 +244,51 @@ def write_latents(folder: Path, codec: Codec) -> Iterator[float]:
         rows = torch.from_numpy(np.array(pixels[first : first + AT_ONCE]))
         made.append(codec.encode(as_pictures(rows.to(device))).half().cpu().numpy())
         yield min(1.0, (first + AT_ONCE) / len(pixels))
-    with atomic_path(folder / "latents.npy") as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array(file, np.concatenate(made), allow_pickle=False)
+    _write_array(folder / "latents.npy", np.concatenate(made))
+
+
+@torch.no_grad()
+def write_revised(folder: Path, prior: Prior, learned: int, seed: int) -> Iterator[float]:
+    """Fill `revised.npy` and `imagined.npy` for every picture made so far; yields the share that is done.
+
+    Each AT_ONCE pictures are revised by one strength of at least LEAST_IMAGINED, under one guidance, with one of their
+    captions each. `learned`: steps of the prior's training; with the same number it goes on where it stopped.
+    """
+    made, device, told = opened(folder), next(prior.parameters()).device, folder / "revised.json"
+    revised = _array(folder / "revised.npy", np.float16, made.embedding.shape)
+    imagined = _array(folder / "imagined.npy", np.float32, (len(made),))
+    known = json.loads(told.read_text()) if told.exists() else {}
+    done = known["done"] if known.get("learned") == learned else 0
+    for first in range(done, len(made), AT_ONCE):
+        rows = slice(first, min(first + AT_ONCE, len(made)))
+        chance = generator("revised", seed, first)
+        one, two = torch.rand(2, generator=chance).tolist()
+        strength, guidance = LEAST_IMAGINED + one * (1 - LEAST_IMAGINED), 1 + two * (MOST_GUIDED - 1)
+        e = torch.from_numpy(made.embedding[rows].astype(np.float32))
+        noise, said = torch.randn(e.shape, generator=chance), said_of(made, rows, prior.config.styles, chance)
+        unsaid = imagining.nothing_said(said, prior.config.styles)
+        words = (said.to(device), unsaid.to(device), max(2, round(WALK * strength)), guidance)
+        e = imagining.revised(prior, e.to(device), noise.to(device), strength, *words)
+        revised[rows], imagined[rows] = e.half().cpu().numpy(), strength
+        if rows.stop % SHARD == 0 or rows.stop == len(made):
+            revised.flush()
+            imagined.flush()
+            write_atomic(told, json.dumps({"learned": learned, "done": rows.stop}).encode())
+            yield rows.stop / len(made)
+
+
+def said_of(made: Pool, rows: slice, any_style: int, chance: torch.Generator) -> Said:
+    """One caption of each picture of the pool, most of them with their style."""
+    where = np.arange(rows.start, rows.stop)
+    captions = 1 if made.tokens is None else made.tokens.shape[1]
+    said = made.said(where, torch.randint(captions, (len(where),), generator=chance).numpy())
+    told = torch.rand(len(where), generator=chance) < STYLED
+    return replace(said, style=torch.where(told, said.style, any_style))
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def _arrays(folder: Path, count: int, shape: Shape) -> dict[str, Any]:

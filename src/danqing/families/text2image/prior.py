@@ -43,8 +43,23 @@ class PriorConfig:
         return Shape(self.whole, self.cell, self.layout)
 
 
+@dataclass(frozen=True)
+class Said:
+    """What was asked for in words, as numbers; one row per picture."""
+
+    tokens: Tensor
+    """(B, L) int64 word ids, 0 for none"""
+    weights: Tensor
+    """(B, L) about 1"""
+    style: Tensor
+    """(B,) int64, the last one for any"""
+
+    def to(self, device: torch.device) -> "Said":
+        return Said(self.tokens.to(device), self.weights.to(device), self.style.to(device))
+
+
 class Prior(nn.Module):
-    """prior(z, t, tokens, weights, style) -> the clean embedding it expects, (B, total)."""
+    """prior(z, t, said) -> the clean embedding it expects, (B, total)."""
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
@@ -65,15 +80,15 @@ class Prior(nn.Module):
         with torch.no_grad():
             self.words.weight[0] = 0
 
-    def forward(self, z: Tensor, t: Tensor, tokens: Tensor, weights: Tensor, style: Tensor) -> Tensor:
-        """z (B, total), t (B,), tokens (B, L) ids with 0 for none, weights (B, L) about 1, style (B,)."""
-        gist = self.gist(tokens, weights, style)
+    def forward(self, z: Tensor, t: Tensor, said: Said) -> Tensor:
+        """z (B, total), t (B,)."""
+        tokens, gist = said.tokens, self.gist(said.tokens, said.weights, said.style)
         rest = z - flow.over(t, z) * gist
         whole, cells = zip(*map(self.parts, (flow.over(flow.unit(t, 1.0), z) * rest, gist)), strict=True)
         seen = torch.cat([self.inward_whole(torch.cat(whole, 1))[:, None], self.inward_cell(torch.cat(cells, 2))], 1)
         seen = seen + self.place
-        style_token = self.style(style)[:, None]
-        text = self.words(tokens) * weights[:, :, None] + self.order[: tokens.shape[1]]
+        style_token = self.style(said.style)[:, None]
+        text = self.words(tokens) * said.weights[:, :, None] + self.order[: tokens.shape[1]]
         x = torch.cat([seen, style_token, text], dim=1)  # (B, 17 + 1 + L, D)
         there = torch.cat([torch.ones_like(tokens[:, :1]).expand(-1, 2 + CELLS), tokens], dim=1) != 0
         bend = self.steer(F.silu(self.time(t))).unflatten(1, (6, -1))

@@ -168,3 +168,26 @@ def test_bad_input_gets_one_sentence(photo: np.ndarray, tmp_path: Path) -> None:
 def test_a_name_that_is_neither_file_nor_manner_offers_near_ones(ask: Ask, file: Path) -> None:
     error = ask("stylize", file, "mosaik", code=3)["error"]
     assert "mosaic" in error["message"]
+
+
+def test_a_folder_is_gone_on_with_and_broken_pictures_are_left_out(ask: Ask, file: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    with Image.open(file) as picture:
+        for name in ("a.png", "b.jpg"):
+            picture.save(folder / name)
+    (folder / "c.png").write_text("no picture")
+    (folder / "notes.txt").write_text("no picture either")
+    words = ("stylize", folder, "mosaic", "--size", 48, "--set", "steps=[2]", "--out", out)
+    first = ask(*words)
+    assert [Path(row["file"]).name for row in first["pictures"]] == ["a-mosaic.png", "b-mosaic.png"]
+    assert not any(row["skipped"] for row in first["pictures"])
+    assert [Path(row["file"]).name for row in first["left_out"]] == ["c.png"]
+    (out / "b-mosaic.png").unlink()
+    before = (out / "a-mosaic.png").stat().st_mtime_ns
+    assert [row["skipped"] for row in ask(*words)["pictures"]] == [True, False]
+    assert (out / "a-mosaic.png").stat().st_mtime_ns == before and (out / "b-mosaic.png").exists()
+    assert [row["skipped"] for row in ask(*words, "--strength", 0.5)["pictures"]] == [False, False]
+    ask("stylize", tmp_path / "out2", "mosaic", code=4)
+    (tmp_path / "empty").mkdir()
+    ask("stylize", tmp_path / "empty", "mosaic", code=3)

@@ -10,7 +10,7 @@ from danqing.api.painting import edit, interpolate, reconstruct, sample
 from danqing.api.recipes import Replayed, info, replay
 from danqing.api.schooling import Schooled, train_painter
 from danqing.api.studios import Studio, load_painter
-from danqing.api.stylizing import exemplars, stylize
+from danqing.api.stylizing import exemplars, stylize, stylize_all
 from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
 
@@ -42,6 +42,7 @@ __all__ = [
     "sample",
     "sources",
     "stylize",
+    "stylize_all",
     "train",
     "train_painter",
     "vary",

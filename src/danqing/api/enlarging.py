@@ -1,4 +1,4 @@
-"""From the painter's own size to the size that was asked for, by the network that has learned how large drawings look."""
+"""From the painter's own size to the size asked for, by the network that has learned how large drawings look."""
 
 import numpy as np
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from danqing.families.style.objective import Exemplar, Region
 from danqing.families.style.optimise import Job, optimise, resized
 from danqing.families.style.settings import GatysConfig
 from danqing.images.arrays import to_arrays, to_floats
-from danqing.images.reading import read_rgba
+from danqing.images.reading import BadPictureError, read_rgba
 from danqing.images.resizing import fit_square
 from danqing.nn.chance import picture_generators
 from danqing.types import Picture, Progress, Recipe
@@ -36,6 +36,9 @@ STRONGEST = 2.0
 
 Look = str | Path | np.ndarray
 """a picture (file or pixels), or a manner that comes with Danqing, by name"""
+
+
+WANTED = ("strength", "keep_colours", "brush", "size")
 
 
 @dataclass(frozen=True)
@@ -62,52 +65,118 @@ class Wanted:
             raise UsageError(f"A size of {self.size} pixels is not possible; choose {LEAST} to {MOST}.")
 
 
+class Wishes(TypedDict, total=False):
+    """What `stylize` heeds; what is left out is as said here."""
+
+    weights: Sequence[float] | None
+    """of the styles, >= 0; equal if not given"""
+    masks: Sequence[Look] | None
+    """a grey picture for each style: white where that style is wanted; without masks all styles are mixed"""
+    strength: float
+    """0 hardly changes the picture, 1 (the default) paints it anew, 2 keeps little of it"""
+    keep_colours: str | None
+    """luminance, recolour or histogram; without it the style's colours are taken"""
+    brush: float
+    """size of the strokes, 1"""
+    size: int | None
+    """longest side of the result, 512; None for the picture's own"""
+    seed: int
+    options: Mapping[str, Any] | None
+    """settings of `GatysConfig`, by name: steps, content_layers, style_layers, smooth, distance, optimizer, ..."""
+
+
+@dataclass(frozen=True, eq=False)
+class StyleOrder:
+    """A picture and everything that is to be done to it."""
+
+    job: Job
+    config: GatysConfig
+    alpha: np.ndarray | None
+    recipe: Recipe
+
+    def finished(self, made: Tensor) -> Picture:
+        """A picture of the optimiser's (3, h, w), of any scale, as it is written."""
+        if self.recipe.extra["keep_colours"] == "luminance":
+            made = with_colours_of(made, resized(self.job.content, tuple(made.shape[-2:])))
+        return Picture(pixels(made, self.alpha), replace(self.recipe, size=(made.shape[2], made.shape[1])))
+
+
 @act
 def stylize(
     picture: Look,
     styles: Look | Sequence[Look],
-    *,
-    weights: Sequence[float] | None = None,
-    masks: Sequence[Look] | None = None,
-    strength: float = 1.0,
-    keep_colours: str | None = None,
-    brush: float = 1.0,
-    size: int | None = SIZE,
-    seed: int = 0,
-    options: Mapping[str, Any] | None = None,
     watch: Callable[[Picture], None] | None = None,
+    **wishes: Unpack[Wishes],
 ) -> Generator[Progress, None, Picture]:
     """Paint `picture` in the manner of one or several pictures, by optimisation (arXiv 1508.06576).
 
-    weights   of the styles, >= 0; equal if not given
-    masks     a grey picture for each style: white where that style is wanted; without masks all styles are mixed
-    options   settings of `GatysConfig`, by name: steps, content_layers, style_layers, smooth, distance, optimizer, ...
-    watch     is shown the picture after every step, at the size it has by then
+    `watch` is shown the picture after every step, at the size it has by then; `wishes`: see `Wishes`.
 
     The result is as large as the picture, at most `size` on its longer side; its transparency stays. Raises UsageError,
     NotFoundError and BadInputError.
     """
-    wanted = Wanted(strength, keep_colours, brush, size)
+    return (yield from carried_out(style_order(picture, styles, **wishes), watch))
+
+
+@act
+def stylize_all(
+    pictures: Sequence[Path],
+    styles: Look | Sequence[Look],
+    done: Callable[[int, Picture], None],
+    there: Callable[[int, Recipe], bool] = lambda place, recipe: False,
+    **wishes: Unpack[Wishes],
+) -> Generator[Progress, None, dict[Path, str]]:
+    """Stylize many files; each picture is handed to `done` with its place, those that are `there` are passed over.
+
+    Returns the files that are no pictures, each with the reason; they stop nothing.
+    """
+    broken: dict[Path, str] = {}
+    for place, path in enumerate(pictures):
+        try:
+            order = style_order(path, styles, **wishes)
+        except BadPictureError as error:
+            broken[path] = str(error)
+            yield Progress("stylize", (place + 1) / len(pictures), message=str(error))
+            continue
+        if there(place, order.recipe):
+            continue
+        done(place, (yield from shared(carried_out(order), place, len(pictures))))
+    return broken
+
+
+def shared(steps: Generator[Progress, None, Picture], place: int, count: int) -> Generator[Progress, None, Picture]:
+    """The progress of one of `count`."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        yield replace(step, done=(place + step.done) / count)
+
+
+def style_order(picture: Look, styles: Look | Sequence[Look], **wishes: Unpack[Wishes]) -> StyleOrder:
+    """All that can be wrong is found here."""
+    wanted = Wanted(**{name: wishes[name] for name in WANTED if name in wishes})
     named = [styles] if isinstance(styles, (str, Path, np.ndarray)) else list(styles)
-    shares = checked_weights(weights, len(named))
-    config = settings.read(GatysConfig, {**own_settings(named), **(options or {})}, "the settings of the optimiser")
+    shares = checked_weights(wishes.get("weights"), len(named))
+    options = {**own_settings(named), **(wishes.get("options") or {})}
+    config = settings.read(GatysConfig, options, "the settings of the optimiser")
     config = replace(config, style=config.style * wanted.strength**2)
     content, alpha = framed(picture, wanted.size)
-    job = Job(content, regions(content, named, shares, masks, wanted), brush)
-    recipe = recipe_of(wanted, named, shares, seed, content, config)
+    job = Job(content, regions(content, named, shares, wishes.get("masks"), wanted), wanted.brush)
+    return StyleOrder(job, config, alpha, recipe_of(wanted, named, shares, wishes.get("seed", 0), content, config))
 
-    def finished(made: Tensor) -> Picture:
-        if keep_colours == "luminance":
-            made = with_colours_of(made, resized(content, tuple(made.shape[-2:])))
-        return Picture(pixels(made, alpha), replace(recipe, size=(made.shape[2], made.shape[1])))
 
-    last = content
-    for moment in optimise(eyes(config.pooling), config, job, picture_generators(seed, 1)[0]):
+def carried_out(
+    order: StyleOrder, watch: Callable[[Picture], None] | None = None
+) -> Generator[Progress, None, Picture]:
+    last, chance = order.job.content, picture_generators(order.recipe.seed, 1)[0]
+    for moment in optimise(eyes(order.config.pooling), order.config, order.job, chance):
         last = moment.picture
         if watch:
-            watch(finished(last))
+            watch(order.finished(last))
         yield Progress("stylize", moment.done, figures={"loss": moment.loss})
-    return finished(last)
+    return order.finished(last)
 
 
 def own_settings(named: Sequence[Look]) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """danqing stylize, danqing styles: a picture in the manner of others"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,13 +8,16 @@ import typer
 
 from danqing.cli.files import described, made, write_pictures
 from danqing.cli.options import PICTURES, Out, complete_paths
+from danqing.cli.painted import same_recipe
 from danqing.cli.words import Talk
 from danqing.errors import UsageError
 
 if TYPE_CHECKING:
-    from danqing.types import Picture
+    from danqing.types import Picture, Recipe
 
 FOLDER = PICTURES / "stylized"
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+Looks = Sequence[str | Path]
 
 
 def complete_looks(incomplete: str) -> Iterator[str]:
@@ -27,7 +30,9 @@ def complete_looks(incomplete: str) -> Iterator[str]:
 
 def stylize(
     talk: Talk,
-    picture: Annotated[str, typer.Argument(metavar="PHOTO", help="A picture file.", autocompletion=complete_paths)],
+    picture: Annotated[
+        str, typer.Argument(metavar="PHOTO", help="A picture file, or a folder of them.", autocompletion=complete_paths)
+    ],
     styles: Annotated[
         list[str],
         typer.Argument(
@@ -48,33 +53,39 @@ def stylize(
     ] = None,
     out: Out = None,
 ) -> dict[str, Any]:
-    """Paint a photo in the manner of one or several pictures, by optimisation. Ctrl+C keeps what is there."""
-    from danqing import api
+    """Paint a photo, or all photos of a folder, in the manner of one or several pictures, by optimisation.
+
+    Ctrl+C keeps what is there; a folder goes on where it stopped.
+    """
     from danqing.presets import looks
     from danqing.settings import parse_assignment
 
+    looked_at = [style if style in looks() else Path(style) for style in styles]
+    wishes = {
+        "weights": numbers(weights) if weights else None,
+        "masks": [Path(path) for path in mask] if mask else None,
+        "strength": strength,
+        "keep_colours": keep_colours,
+        "brush": brush,
+        "size": size or None,
+        "seed": seed,
+        "options": dict(parse_assignment(text) for text in options or []),
+    }
     folder = made(FOLDER if out is None else out)
-    name = "-".join(Path(one).stem for one in (picture, *styles))
-    shown: list[Picture] = []
+    act = many if Path(picture).is_dir() else one
+    return act(talk, Path(picture), looked_at, wishes, folder)
+
+
+def one(talk: Talk, picture: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
+    from danqing import api
+
+    name, shown = named(picture, styles), []
 
     def watch(picture: "Picture") -> None:
         shown[:] = [picture]
 
-    act = api.stylize(
-        Path(picture),
-        [style if style in looks() else Path(style) for style in styles],
-        weights=numbers(weights) if weights else None,
-        masks=[Path(path) for path in mask] if mask else None,
-        strength=strength,
-        keep_colours=keep_colours,
-        brush=brush,
-        size=size or None,
-        seed=seed,
-        options=dict(parse_assignment(text) for text in options or []),
-        watch=watch,
-    )
     try:
-        shown[:] = [talk.follow(act, whole_steps=True)]
+        shown[:] = [talk.follow(api.stylize(picture, styles, watch, **wishes), whole_steps=True)]
     except KeyboardInterrupt:
         if shown:
             path = write_pictures(shown, folder, [name])[0]
@@ -83,6 +94,44 @@ def stylize(
     paths = write_pictures(shown, folder, [name])
     talk.say(f"The picture is {paths[0]}.")
     return {"pictures": described(shown, paths)}
+
+
+def many(talk: Talk, source: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """All pictures of a folder; those that are in the other folder already, by the same recipe, are left as they are."""
+    from danqing import api
+    from danqing.errors import BadInputError
+
+    files = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise BadInputError(f"There are no pictures in {source}; give a folder with some, or a picture.")
+    paths = [folder / f"{named(path, styles)}.png" for path in files]
+    skipped: set[int] = set()
+
+    def there(place: int, recipe: "Recipe") -> bool:
+        if paths[place].exists() and same_recipe(paths[place], recipe):
+            skipped.add(place)
+        return place in skipped
+
+    def done(place: int, picture: "Picture") -> None:
+        write_pictures([picture], folder, [paths[place].stem])
+
+    broken = talk.follow(api.stylize_all(files, styles, done, there, **wishes), whole_steps=True)
+    rows = [{"file": path, "of": file, "skipped": place in skipped}
+            for place, (file, path) in enumerate(zip(files, paths, strict=True)) if file not in broken]  # fmt: skip
+    talk.say(
+        f"{len(rows) - len(skipped)} pictures painted, {len(skipped)} were there, {len(broken)} left out: {folder}."
+    )
+    for reason in broken.values():
+        talk.say(f"Left out: {reason}")
+    return {"pictures": rows, "left_out": [{"file": file, "reason": reason} for file, reason in broken.items()]}
+
+
+def named(picture: Path, styles: Looks) -> str:
+    """
+    >>> named(Path("a/hill.jpg"), ["oil", Path("b/wave.png")])
+    'hill-oil-wave'
+    """
+    return "-".join(Path(one).stem for one in (picture, *styles))
 
 
 def numbers(text: str) -> list[float]:

@@ -189,8 +189,8 @@ EDGES = 1.0
 def upscaling_loss(net: Upscaler, wear: Wear, batch: Batch, now: Now) -> Tensor:
     """Mean absolute error of the pixels and of their Sobel gradients, on black and on white.
 
-    On black it is that of the premultiplied colours c; on white that of c + 1 - alpha: without it alpha reaches a little
-    farther than the colours, and drawings get a thin dark rim.
+    On black it is that of the premultiplied colours c; on white that of c + 1 - alpha: without it alpha reaches a
+    little farther than the colours, and drawings get a thin dark rim.
     """
     small = degraded(F.avg_pool2d((batch.pictures + 1) / 2, FACTOR), now.chance, wear)
     error = net(small * 2 - 1) - batch.pictures
@@ -224,9 +224,9 @@ def shipped_upscaler() -> Upscaler:
 def enlarge(rgba: np.ndarray, to: int | Sequence[int], net: Upscaler | None = None) -> np.ndarray:
     """(H, W, 4) uint8 premultiplied -> `to` times as large, or of the size `to` = (width, height).
 
-    A channel that is the same in all neighbours of a pixel stays so: plain grounds, what is transparent. Sizes that are not larger in both
-    directions, and only slightly larger ones, come by Lanczos. `net` is the shipped one if not given.
-    Raises BadInputError for another array, UsageError for a size or factor below 1.
+    A channel that is the same in all neighbours of a pixel stays so: plain grounds, what is transparent. Sizes that
+    are not larger in both directions, and only slightly larger ones, come by Lanczos. `net` is the shipped one if not
+    given. Raises BadInputError for another array, UsageError for a size or factor below 1.
     """
     check_pixels(rgba)
     size = wanted_size(rgba, to)

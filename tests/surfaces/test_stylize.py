@@ -188,6 +188,6 @@ def test_a_folder_is_gone_on_with_and_broken_pictures_are_left_out(ask: Ask, fil
     assert [row["skipped"] for row in ask(*words)["pictures"]] == [True, False]
     assert (out / "a-mosaic.png").stat().st_mtime_ns == before and (out / "b-mosaic.png").exists()
     assert [row["skipped"] for row in ask(*words, "--strength", 0.5)["pictures"]] == [False, False]
-    ask("stylize", tmp_path / "out2", "mosaic", code=4)
+    ask("stylize", tmp_path / "out2", "mosaic", code=3)
     (tmp_path / "empty").mkdir()
-    ask("stylize", tmp_path / "empty", "mosaic", code=3)
+    ask("stylize", tmp_path / "empty", "mosaic", code=4)

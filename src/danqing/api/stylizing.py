@@ -156,7 +156,8 @@ def shared(steps: Generator[Progress, None, Picture], place: int, count: int) ->
 
 def style_order(picture: Look, styles: Look | Sequence[Look], **wishes: Unpack[Wishes]) -> StyleOrder:
     """All that can be wrong is found here."""
-    wanted = Wanted(**{name: wishes[name] for name in WANTED if name in wishes})
+    given: Mapping[str, Any] = wishes
+    wanted = Wanted(**{name: given[name] for name in WANTED if name in given})
     named = [styles] if isinstance(styles, (str, Path, np.ndarray)) else list(styles)
     shares = checked_weights(wishes.get("weights"), len(named))
     options = {**own_settings(named), **(wishes.get("options") or {})}

@@ -31,7 +31,8 @@ def complete_looks(incomplete: str) -> Iterator[str]:
 def stylize(
     talk: Talk,
     picture: Annotated[
-        str, typer.Argument(metavar="PHOTO", help="A picture file, or a folder of them.", autocompletion=complete_paths)
+        str,
+        typer.Argument(metavar="PHOTO", help="A picture file, or a folder of them.", autocompletion=complete_paths),
     ],
     styles: Annotated[
         list[str],
@@ -79,7 +80,8 @@ def stylize(
 def one(talk: Talk, picture: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
     from danqing import api
 
-    name, shown = named(picture, styles), []
+    name = named(picture, styles)
+    shown: list[Picture] = []
 
     def watch(picture: "Picture") -> None:
         shown[:] = [picture]
@@ -97,7 +99,7 @@ def one(talk: Talk, picture: Path, styles: Looks, wishes: dict[str, Any], folder
 
 
 def many(talk: Talk, source: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """All pictures of a folder; those that are in the other folder already, by the same recipe, are left as they are."""
+    """All pictures of a folder; what is in the other folder already, by the same recipe, is left as it is."""
     from danqing import api
     from danqing.errors import BadInputError
 
@@ -118,9 +120,8 @@ def many(talk: Talk, source: Path, styles: Looks, wishes: dict[str, Any], folder
     broken = talk.follow(api.stylize_all(files, styles, done, there, **wishes), whole_steps=True)
     rows = [{"file": path, "of": file, "skipped": place in skipped}
             for place, (file, path) in enumerate(zip(files, paths, strict=True)) if file not in broken]  # fmt: skip
-    talk.say(
-        f"{len(rows) - len(skipped)} pictures painted, {len(skipped)} were there, {len(broken)} left out: {folder}."
-    )
+    counts = f"{len(rows) - len(skipped)} pictures painted, {len(skipped)} were there, {len(broken)} left out"
+    talk.say(f"{counts}: {folder}.")
     for reason in broken.values():
         talk.say(f"Left out: {reason}")
     return {"pictures": rows, "left_out": [{"file": file, "reason": reason} for file, reason in broken.items()]}

@@ -6,7 +6,7 @@ import torch
 
 from danqing.errors import NotFoundError, UsageError
 from danqing.evaluate.shipped import vgg19
-from danqing.families.style.colours import palette, recoloured, with_colours_of, with_histogram_of
+from danqing.families.style.colours import palette, pooled, recoloured, with_colours_of, with_histogram_of
 from danqing.families.style.drawn import DRAWINGS, drawn
 from danqing.families.style.eyes import Eyes, reach
 from danqing.families.style.looks import LOOKS, exemplar
@@ -23,7 +23,7 @@ from danqing.families.style.measures import (
 )
 from danqing.families.style.network import FastConfig, FastPainter, Still
 from danqing.families.style.objective import Exemplar, Objective, Region, spans, tiles
-from danqing.families.style.optimise import Job, optimise, scales
+from danqing.families.style.optimise import Job, optimise, scales, tinted
 from danqing.families.style.settings import GatysConfig
 from danqing.nn.chance import picture_generators
 
@@ -185,6 +185,25 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 
 
 # Colours.
+
+
+def test_a_mixed_palette_is_that_of_all_the_colours_together() -> None:
+    one, other = torch.rand(3, 8, 8), torch.rand(3, 8, 16) * 0.3 - 0.5
+    together = torch.cat([one.flatten(1), other.flatten(1)], 1)[:, None]
+    mean, covariance = pooled([palette(one), palette(other)], [64, 128])
+    torch.testing.assert_close(mean, palette(together)[0])
+    torch.testing.assert_close(covariance, palette(together)[1])
+
+
+def test_painting_begins_in_the_colours_of_each_region() -> None:
+    photo, warm, cold = torch.rand(3, 32, 32) * 2 - 1, torch.rand(3, 16, 16) * 0.2 + 0.5, torch.rand(3, 16, 16) * 0.2
+    left = torch.zeros(32, 32)
+    left[:, :16] = 1
+    made = tinted(Job(photo, [Region([Exemplar(warm)], left), Region([Exemplar(cold)], 1 - left)]))
+    assert made[:, :, :16].mean() > 0.4 and made[:, :, 16:].mean() < 0.25
+    whole = tinted(Job(photo, [Region([Exemplar(warm, 3.0), Exemplar(cold, 1.0)])]))
+    wanted = 0.75 * warm.flatten(1).mean(1) + 0.25 * cold.flatten(1).mean(1)
+    torch.testing.assert_close(whole.flatten(1).mean(1), wanted, atol=0.02, rtol=0)
 
 
 def test_recoloured_has_the_palette_of_the_model() -> None:

@@ -164,7 +164,9 @@ def style_order(picture: Look, styles: Look | Sequence[Look], **wishes: Unpack[W
     config = settings.read(GatysConfig, options, "the settings of the optimiser")
     config = replace(config, style=config.style * wanted.strength**2)
     content, alpha = framed(picture, wanted.size)
-    job = Job(content, regions(content, named, shares, wishes.get("masks"), wanted), wanted.brush)
+    job = Job(
+        content, regions(content, named, shares, wishes.get("masks"), wanted), wanted.brush, min(1.0, wanted.strength)
+    )
     return StyleOrder(job, config, alpha, recipe_of(wanted, named, shares, wishes.get("seed", 0), content, config))
 
 

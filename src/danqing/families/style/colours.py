@@ -8,7 +8,7 @@ Gatys et al., arXiv 1606.05897; Pitié & Kokaram 2007, "The linear Monge-Kantoro
 (3, H, W) in [-1, 1]; none of this needs a network.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -26,12 +26,18 @@ def with_colours_of(painting: Tensor, photo: Tensor) -> Tensor:
 
 
 def recoloured(picture: Tensor, model: Tensor) -> Tensor:
-    """The picture with the mean and covariance of the model's colours, moved as little as possible.
+    """The picture with the mean and covariance of the model's colours, moved as little as possible."""
+    return in_palette(picture, palette(model))
 
-    x' = T (x - μ) + μ*,  T = C^-½ (C^½ C* C^½)^½ C^-½, the optimal map between two Gaussians.
-    """
+
+Palette = tuple[Tensor, Tensor]
+"""mean (3,) and covariance (3, 3), float64"""
+
+
+def in_palette(picture: Tensor, aimed: Palette) -> Tensor:
+    """x' = T (x - μ) + μ*,  T = C^-½ (C^½ C* C^½)^½ C^-½, the optimal map between two Gaussians."""
     mean, covariance = palette(picture)
-    aim, wanted = palette(model)
+    aim, wanted = aimed
     half = power(covariance, 0.5)
     inverse = power(covariance, -0.5)
     map_ = inverse @ power(half @ wanted @ half, 0.5) @ inverse
@@ -39,8 +45,18 @@ def recoloured(picture: Tensor, model: Tensor) -> Tensor:
     return moved.view_as(picture).to(picture).clamp(-1, 1)
 
 
-def palette(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (3,) and covariance (3, 3) of the colours of (3, H, W), float64."""
+def pooled(palettes: Sequence[Palette], shares: Sequence[float]) -> Palette:
+    """Of all their colours together, in those shares."""
+    parts = torch.tensor(shares, dtype=torch.float64) / sum(shares)
+    means, covariances = (torch.stack(list(part)) for part in zip(*palettes, strict=True))
+    mean = parts @ means
+    apart = means - mean
+    inside = torch.einsum("k,kij->ij", parts, covariances)
+    return mean, inside + torch.einsum("k,ki,kj->ij", parts, apart, apart)
+
+
+def palette(picture: Tensor) -> Palette:
+    """Of the colours of (3, H, W)."""
     flat = picture.flatten(1).double()
     return flat.mean(1), torch.cov(flat, correction=0) + LEAST * torch.eye(3, dtype=torch.float64)
 

@@ -9,7 +9,7 @@ from danqing.nn.vgg import POOLINGS, down_to
 from danqing.settings import check_choices, check_least
 
 OPTIMIZERS = ("lbfgs", "adam")
-BEGINNINGS = ("content", "noise", "fast")
+BEGINNINGS = ("palette", "content", "noise", "fast")
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class GatysConfig:
     """max paints, average smooths"""
     optimizer: str = "lbfgs"
     """lbfgs, or adam, which needs a sixth of its memory; pictures over LARGE pixels always take adam"""
-    start: str = "content"
-    """what is painted over: content, noise, or the fast engine's result"""
-    steps: tuple[int, ...] = (120, 60, 30)
+    start: str = "palette"
+    """what is painted over: the content in the style's colours, the content, noise, or the fast engine's result"""
+    steps: tuple[int, ...] = (80, 40, 15)
     """at each scale, coarsest first; each is twice as large as the one before"""
     lr: float = 0.04
     """of adam, in the picture's range of -1 .. 1"""

@@ -269,7 +269,7 @@ def test_revised_embeddings_go_on_where_they_stopped_and_half_of_a_batch_has_the
         if name == "parts":
             next(steps), steps.close()
             half = pool.opened(tmp_path / name)
-            assert (half.imagined[:8] >= pool.LEAST_IMAGINED).all() and not half.imagined[8:].any()
+            assert (half.imagined >= pool.LEAST_IMAGINED).sum() == 8 and half.imagined.astype(bool).sum() == 8
             steps = pool.write_revised(tmp_path / name, prior, 7, 0)
         assert list(steps)[-1] == 1
     whole, parts = (pool.opened(tmp_path / name) for name in ("whole", "parts"))

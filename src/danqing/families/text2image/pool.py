@@ -251,17 +251,20 @@ def write_latents(folder: Path, codec: Codec) -> Iterator[float]:
 def write_revised(folder: Path, prior: Prior, learned: int, seed: int) -> Iterator[float]:
     """Fill `revised.npy` and `imagined.npy` for every picture made so far; yields the share that is done.
 
-    Each AT_ONCE pictures are revised by one strength of at least LEAST_IMAGINED, under one guidance, with one of their
-    captions each. `learned`: steps of the prior's training; with the same number it goes on where it stopped.
+    Blocks of AT_ONCE pictures, in a seeded order, so that it may be stopped at any share; each is revised by one
+    strength of at least LEAST_IMAGINED, under one guidance, with one caption for each picture. `learned`: steps of the
+    prior's training; with the same number it goes on where it stopped.
     """
     made, device, told = opened(folder), next(prior.parameters()).device, folder / "revised.json"
     revised = _array(folder / "revised.npy", np.float16, made.embedding.shape)
     imagined = _array(folder / "imagined.npy", np.float32, (len(made),))
     known = json.loads(told.read_text()) if told.exists() else {}
     done = known["done"] if known.get("learned") == learned else 0
-    for first in range(done, len(made), AT_ONCE):
-        rows = slice(first, min(first + AT_ONCE, len(made)))
-        chance = generator("revised", seed, first)
+    blocks = -(-len(made) // AT_ONCE)
+    order = torch.randperm(blocks, generator=generator("revised", seed)).tolist()
+    for number, block in enumerate(order[done:], done + 1):
+        rows = slice(block * AT_ONCE, min((block + 1) * AT_ONCE, len(made)))
+        chance = generator("revised", seed, block)
         one, two = torch.rand(2, generator=chance).tolist()
         strength, guidance = LEAST_IMAGINED + one * (1 - LEAST_IMAGINED), 1 + two * (MOST_GUIDED - 1)
         e = torch.from_numpy(made.embedding[rows].astype(np.float32))
@@ -270,11 +273,11 @@ def write_revised(folder: Path, prior: Prior, learned: int, seed: int) -> Iterat
         words = (said.to(device), unsaid.to(device), max(2, round(WALK * strength)), guidance)
         e = imagining.revised(prior, e.to(device), noise.to(device), strength, *words)
         revised[rows], imagined[rows] = e.half().cpu().numpy(), strength
-        if rows.stop % SHARD == 0 or rows.stop == len(made):
+        if number % (SHARD // AT_ONCE) == 0 or number == blocks:
             revised.flush()
             imagined.flush()
-            write_atomic(told, json.dumps({"learned": learned, "done": rows.stop}).encode())
-            yield rows.stop / len(made)
+            write_atomic(told, json.dumps({"learned": learned, "done": number}).encode())
+            yield number / blocks
 
 
 def said_of(made: Pool, rows: slice, any_style: int, chance: torch.Generator) -> Said:

@@ -3,10 +3,10 @@
     python benchmarks/paint/equal.py --school runs/painter [--minutes 60] [--seeds 0,1,2] [--count 200]
 
 `--school`: a folder that `danqing train-painter` has made, with its pool, captions and codec (whose latents both sides
-learn from; its time counts for neither). Ours spends PRIOR of the minutes on the prior, the rest on the decoder, with what
-the prior revises in between; the peer spends all on its U-Net. One thread each. Both are asked for the same held-out
-pairs of name and style; the judge says R@5 among 500 names, and FD-effl0 is against the real drawings. What exists is not
-made again. Writes benchmarks/results/paint-equal.json.
+learn from; its time counts for neither). Ours spends PRIOR of the minutes on the prior, the rest on the decoder, with
+what the prior revises in between; the peer spends all on its U-Net. One thread each. Both are asked for the same held-out
+pairs of name and style; the judge says R@5 among 500 names, and FD-effl0 is against the real drawings. What exists is
+not made again. Writes benchmarks/results/paint-equal.json.
 """
 
 import argparse
@@ -136,10 +136,9 @@ def shown(codec: Any, latents: np.ndarray) -> Tensor:
 def ours(made_by: Path, folder: Path, plan: School, taught: Lessons, exam: Exam, minutes: float, seed: int) -> Any:
     """Train both parts for their share of the CPU minutes, then paint what is asked for."""
     made = pool.opened(made_by / "pool")
-    cut = {name: None for name in ("revised", "imagined")}
     share = {"prior": PRIOR * minutes, "decoder": (1 - PRIOR) * minutes}
     how = {name: How(seed, budget={"minutes": share[name]}, clock=time.process_time) for name in share}
-    plain = replace(made, **cut)
+    plain = replace(made, revised=None, imagined=None)
     list(prior_run(folder / "prior", plan, plain, len(taught.styles), len(taught.lexicon), how["prior"])
          .from_where_it_stopped())  # fmt: skip
     prior, learned = learned_prior(folder / "prior")

@@ -1,9 +1,9 @@
 """diffusers' text-to-image example (train_text_to_image.py) at the size of this data: words straight to latents.
 
-A UNet2DConditionModel guesses the noise (DDPM, 1,000 steps, AdamW at 1e-4, moving average) of latents while it attends to
-word vectors. Differences from the example, all in its favour: the latents are those of Danqing's own codec (the example's
-Stable Diffusion weights are not to be had offline), the word vectors are learned with it (no CLIP offline), a tenth of the
-captions is left out, so that guidance works. It paints by DDIM in STEPS steps under each guidance of
+A UNet2DConditionModel guesses the noise (DDPM, 1,000 steps, AdamW at 1e-4, moving average) of latents while it attends
+to word vectors. Differences from the example, all in its favour: the latents are those of Danqing's own codec (the
+example's Stable Diffusion weights are not to be had offline), the word vectors are learned with it (no CLIP offline), a
+tenth of the captions is left out, so that guidance works. It paints by DDIM in STEPS steps under each guidance of
 GUIDANCE; the better one counts, which favours it again.
 """
 
@@ -22,9 +22,10 @@ import peerlib  # noqa: F401 - before torch
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from peerlib.run import note, parameters, start
 from peerlib.shim import load_torchvision
-from torch import Tensor, nn
 
 load_torchvision()
 

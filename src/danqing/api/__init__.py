@@ -10,6 +10,7 @@ from danqing.api.painting import edit, interpolate, reconstruct, sample
 from danqing.api.recipes import Replayed, info, replay
 from danqing.api.schooling import Schooled, train_painter
 from danqing.api.studios import Studio, load_painter
+from danqing.api.style_schooling import train_styler
 from danqing.api.stylizing import exemplars, stylize, stylize_all
 from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
@@ -45,5 +46,6 @@ __all__ = [
     "stylize_all",
     "train",
     "train_painter",
+    "train_styler",
     "vary",
 ]

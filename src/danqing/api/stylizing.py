@@ -28,6 +28,8 @@ from danqing.nn.chance import picture_generators
 from danqing.types import Picture, Progress, Recipe
 from danqing.version import __version__
 
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+"""of picture files, where a folder is read"""
 SIZE = 512
 """longest side of a result in pixels, where none is given"""
 LEAST, MOST = 16, 8192

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from danqing.types import Picture, Recipe
 
 FOLDER = PICTURES / "stylized"
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 Looks = Sequence[str | Path]
 
 
@@ -101,6 +100,7 @@ def one(talk: Talk, picture: Path, styles: Looks, wishes: dict[str, Any], folder
 def many(talk: Talk, source: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
     """All pictures of a folder; what is in the other folder already, by the same recipe, is left as it is."""
     from danqing import api
+    from danqing.api.stylizing import SUFFIXES
     from danqing.errors import BadInputError
 
     files = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)

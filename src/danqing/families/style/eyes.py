@@ -39,9 +39,12 @@ class Eyes(nn.Module):
         self.net, self.pooling = net.requires_grad_(False), pooling
 
     def forward(self, picture: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        shaped = picture[None].contiguous(memory_format=channels_last)
-        found = self.net(shaped, layers, self.pooling)
-        return {name: h[0] / BRIGHTNESS[name] for name, h in found.items()}
+        return {name: h[0] for name, h in self.many(picture[None], layers).items()}
+
+    def many(self, pictures: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """layer -> (B, C, h, w) of pictures (B, 3, H, W)."""
+        found = self.net(pictures.contiguous(memory_format=channels_last), layers, self.pooling)
+        return {name: h / BRIGHTNESS[name] for name, h in found.items()}
 
 
 def reach(layers: Iterable[str]) -> int:

@@ -1,0 +1,141 @@
+"""How the fast engine learns: pieces of photos and of paintings, and VGG-19, which says how well each was painted.
+
+    loss = STYLE Σ_l D(moments_l(y); moments_l(s)) / L  +  CONTENT ‖n(f(y)) - n(f(x))‖²  +  OWN |x - x̂|  +  SMOOTH TV(y)
+
+y = painter(x, z(s)) for a photo x and a painting s; n takes mean and deviation of every channel away, so that a photo
+may change its palette. Some photos are to be painted in their own manner, x̂ = painter(x, z(x)): what is asked for is
+what is there (Park & Lee, arXiv 1812.02342). Distances are in units of the wanted style's, so dark, flat and busy
+paintings are learned together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from danqing.errors import BadInputError
+from danqing.families.style.colours import recoloured
+from danqing.families.style.eyes import Eyes
+from danqing.families.style.measures import both_distance, moments, normalised, total_variation
+from danqing.families.style.network import SEEN, FastPainter, numbers_of
+from danqing.images.arrays import to_floats
+from danqing.nn.chance import generator
+from danqing.settings import check_least
+from danqing.types import Batch, Now
+
+STYLE, CONTENT, OWN, SMOOTH = 10.0, 1.0, 5.0, 0.5
+CONTENTS = {"conv4_1": 1.0, "conv3_1": 0.5}
+IN_OWN = 0.12
+"""share of photos that are painted in their own manner"""
+SPREAD = 0.1
+"""noise on the manner in training, so that neighbouring manners paint alike"""
+RECOLOURED = 0.3
+"""share of paintings that get another one's palette: many more styles from few"""
+
+
+@dataclass(frozen=True)
+class TeachingRecipe:
+    """A table of recipes.toml."""
+
+    minutes: float
+    crop: int = 128
+    """side of the pieces, pixels"""
+    photos: int = 2
+    """photos that are painted in each manner of a step; the batch is a multiple of it"""
+    model: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
+    """as in TrainSettings; the batch counts photos"""
+
+    def __post_init__(self) -> None:
+        check_least(32, crop=self.crop)
+        check_least(1, photos=self.photos)
+
+
+@dataclass(frozen=True, eq=False)
+class Studies:
+    """Which pieces a step sees: a pure function of (seed, step); every process takes its share of the photos."""
+
+    photos: Sequence[np.ndarray]
+    """(H, W, 3) uint8, any sizes"""
+    paintings: Sequence[np.ndarray]
+    batch: int
+    crop: int
+    per: int
+    """photos for each painting"""
+    seed: int
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if not self.photos or not self.paintings:
+            raise BadInputError("The fast engine learns from photos and paintings; one of the folders has none.")
+
+    @cached_property
+    def small(self) -> list[Tensor]:
+        """The paintings at 64 px, for their palettes."""
+        return [tensor(np.asarray(Image.fromarray(one).resize((64, 64)))) for one in self.paintings]
+
+    def at(self, step: int) -> Batch:
+        """Photos (B, 3, S, S) and, as `style`, paintings (B / per, 3, S, S), all in [-1, 1]."""
+        rng = np.random.default_rng(generator("studies", self.seed, step).initial_seed())
+        photos = [
+            piece(self.photos[int(rng.integers(len(self.photos)))], self.crop, 0.3, rng) for _ in range(self.batch)
+        ]
+        paintings = [self.painting(rng) for _ in range(self.batch // self.per)]
+        pictures = torch.stack([tensor(one) for one in photos]).to(self.device)
+        return Batch(pictures, None, {"style": torch.stack(paintings).to(self.device)})
+
+    def painting(self, rng: np.random.Generator) -> Tensor:
+        """A piece of one, sometimes in the palette of another, or in other colours altogether."""
+        made = tensor(piece(self.paintings[int(rng.integers(len(self.paintings)))], self.crop, 0.4, rng))
+        how = rng.random()
+        if how < RECOLOURED:
+            return recoloured(made, self.small[int(rng.integers(len(self.small)))])
+        return made[torch.from_numpy(rng.permutation(3))] if how < RECOLOURED + 0.1 else made
+
+
+def piece(picture: np.ndarray, side: int, least: float, rng: np.random.Generator) -> np.ndarray:
+    """(side, side, 3) of a square of at least that share of the shorter side, perhaps mirrored or turned."""
+    height, width = picture.shape[:2]
+    shorter = min(height, width)
+    cut = max(min(side, shorter), round(shorter * rng.uniform(least, 1)))
+    top, left = rng.integers(height - cut + 1), rng.integers(width - cut + 1)
+    square = Image.fromarray(picture[top : top + cut, left : left + cut])
+    made = np.asarray(square.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    made = made[:, ::-1] if rng.random() < 0.5 else made
+    return np.ascontiguousarray(np.rot90(made, int(rng.integers(4))) if rng.random() < 0.2 else made)
+
+
+def tensor(picture: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 -> (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(to_floats(picture.transpose(2, 0, 1)))
+
+
+def teaching_loss(painter: FastPainter, eyes: Eyes, batch: Batch, now: Now) -> Tensor:
+    x, paintings, rows = batch.pictures, batch.given["style"], len(batch.pictures)
+    per, layers = rows // len(paintings), {*SEEN, *CONTENTS}
+    with torch.no_grad():
+        photo, style = eyes.many(x, layers), eyes.many(paintings, SEEN)
+    own = now.chance.keep(IN_OWN, rows)
+    wanted = [photo if own[row] else style for row in range(rows)]
+    places = [row if own[row] else row // per for row in range(rows)]
+    aims = [{k: moments(one[k][place]) for k in SEEN} for one, place in zip(wanted, places, strict=True)]
+    manner = painter.reader(torch.stack([numbers_of(aim) for aim in aims]))
+    manner = manner + SPREAD * now.chance.normal_like(manner)
+    noise = now.chance.normal(rows, painter.config.noise, x.shape[2] // 2 + 16, x.shape[3] // 2 + 16)
+    y = painter(x, manner, noise.to(x))
+    made = eyes.many(y, layers)
+    strokes, things = x.new_zeros(()), x.new_zeros(())
+    for row in range(rows):
+        for k in SEEN:
+            strokes = strokes + both_distance(moments(made[k][row]), aims[row][k])
+        for k, weight in CONTENTS.items():
+            things = things + weight * F.mse_loss(normalised(made[k][row]), normalised(photo[k][row]))
+    same = ((y - x).abs().flatten(1).mean(1) * own.to(x)).sum()
+    now.notes.update(style=strokes.detach() / rows / len(SEEN), content=things.detach() / rows)
+    return (STYLE * strokes / len(SEEN) + CONTENT * things + OWN * same) / rows + SMOOTH * total_variation(y)

@@ -280,3 +280,12 @@ def test_kept_statistics_paint_the_same_picture_again() -> None:
     torch.testing.assert_close(first, painter(x, z), atol=1e-4, rtol=1e-4)
     other = torch.rand(1, 3, 32, 32)
     assert (painter(other, z, still=still) - painter(other, z)).abs().max() > 1e-4
+
+
+def test_a_channel_that_sees_nothing_has_a_gradient() -> None:
+    features = torch.rand(3, 4, 4)
+    features[1] = 0
+    features.requires_grad_()
+    made = normalised(features)
+    (made * torch.rand(3, 4, 4)).sum().backward()
+    assert not made[1].count_nonzero() and features.grad is not None and features.grad.isfinite().all()

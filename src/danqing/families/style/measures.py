@@ -120,9 +120,13 @@ def energy(features: Tensor) -> float:
 
 
 def normalised(features: Tensor) -> Tensor:
-    """(C, H, W) with mean 0 and deviation 1 in every channel: shapes without their contrast and palette."""
+    """(C, H, W) with mean 0 and deviation 1 in every channel: shapes without their contrast and palette.
+
+    A channel that sees nothing stays 0, and its gradient is finite.
+    """
     flat = features.flatten(1)
-    return ((flat - flat.mean(1, keepdim=True)) / (flat.std(1, keepdim=True) + 1e-4)).view_as(features)
+    variance, mean = torch.var_mean(flat, 1, keepdim=True)
+    return ((flat - mean) / (variance + TINY).sqrt()).view_as(features)
 
 
 def total_variation(picture: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ class Reader(nn.Module):
         _, spread, directions = torch.linalg.svd(rows - self.mean, full_matrices=False)
         count = min(self.basis.shape[1], len(spread))
         spread = spread[:count] / max(1, len(rows) - 1) ** 0.5
-        floor = spread[0] * 1e-3  # directions that the pictures hardly have are not blown up
+        floor = spread[0] * 1e-3 + 1e-6  # directions that the pictures hardly have are not blown up
         self.basis.zero_()
         self.basis[:, :count] = directions[:count].T / (spread + floor)
 

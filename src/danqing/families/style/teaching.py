@@ -1,11 +1,11 @@
 """How the fast engine learns: pieces of photos and of paintings, and VGG-19, which says how well each was painted.
 
-    loss = STYLE Σ_l D(moments_l(y); moments_l(s)) / L  +  CONTENT ‖n(f(y)) - n(f(x))‖²  +  OWN |x - x̂|  +  SMOOTH TV(y)
+    loss = STYLE Σ_l log(1 + D(moments_l(y); moments_l(s))) / L  +  CONTENT ‖n(f(y)) - n(f(x))‖²  +  OWN |x - x̂|  +  SMOOTH TV(y)
 
 y = painter(x, z(s)) for a photo x and a painting s; n takes mean and deviation of every channel away, so that a photo
 may change its palette. Some photos are to be painted in their own manner, x̂ = painter(x, z(x)): what is asked for is
 what is there (Park & Lee, arXiv 1812.02342). Distances are in units of the wanted style's, so dark, flat and busy
-paintings are learned together.
+paintings are learned together; the logarithm keeps a piece that is nearly nothing from drowning the others.
 """
 
 from collections.abc import Sequence
@@ -133,7 +133,7 @@ def teaching_loss(painter: FastPainter, eyes: Eyes, batch: Batch, now: Now) -> T
     strokes, things = x.new_zeros(()), x.new_zeros(())
     for row in range(rows):
         for k in SEEN:
-            strokes = strokes + both_distance(moments(made[k][row]), aims[row][k])
+            strokes = strokes + both_distance(moments(made[k][row]), aims[row][k]).log1p()
         for k, weight in CONTENTS.items():
             things = things + weight * F.mse_loss(normalised(made[k][row]), normalised(photo[k][row]))
     same = ((y - x).abs().flatten(1).mean(1) * own.to(x)).sum()

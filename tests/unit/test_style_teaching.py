@@ -9,13 +9,15 @@ from PIL import Image
 
 from danqing import api
 from danqing.api.schooling import How
-from danqing.api.style_schooling import learned_styler, parted, styler_run
+from danqing.api.style_schooling import parted, styler_run
 from danqing.checkpoint import load_training
-from danqing.errors import BadInputError, NotFoundError
+from danqing.errors import BadInputError, BadWeightsError, NotFoundError, UsageError
 from danqing.evaluate.shipped import vgg19
 from danqing.families.style.drawn import DRAWINGS, drawn
 from danqing.families.style.eyes import Eyes
 from danqing.families.style.network import FastConfig, FastPainter, look_at
+from danqing.families.style.objective import tiles
+from danqing.families.style.painting import MARGIN, painted
 from danqing.families.style.teaching import Studies, TeachingRecipe, piece, teaching_loss, tensor
 from danqing.nn.chance import Chance
 from danqing.types import Now
@@ -92,13 +94,50 @@ def test_through_the_public_door(tmp_path: Path, studies: Studies, monkeypatch: 
     folders = tmp_path / "photos", tmp_path / "paintings"
     events = list(api.train_styler(*folders, minutes=0.005, out=tmp_path / "out"))
     assert events[0].message == "3 photos, 3 paintings."
-    painter = learned_styler(tmp_path / "out" / "training")
-    assert painter(torch.zeros(1, 3, 40, 40), torch.zeros(1, 8)).shape == (1, 3, 40, 40)
+    folder = tmp_path / "out" / "styler"
+    wishes = {"engine": "fast", "model": folder, "size": 48}
+    one, other = (api.stylize(studies.photos[0], name, **wishes).result() for name in ("oil", "pen"))
+    assert one.pixels.shape == (36, 48, 3) and (one.pixels != other.pixels).any()
+    assert one.recipe.sampler == "fast" and len(one.recipe.model_hash) == 12
+    again = api.stylize(studies.photos[0], "oil", **wishes).result()
+    assert np.array_equal(one.pixels, again.pixels)
+    left = np.zeros((60, 80, 3), np.uint8)
+    left[:, :40] = 255
+    parted_ = api.stylize(studies.photos[0], ["oil", "pen"], masks=[left, 255 - left], **wishes).result().pixels
+    assert np.abs(parted_[:, :12].astype(int) - one.pixels[:, :12]).max() <= 1
+    assert np.abs(parted_[:, -12:].astype(int) - other.pixels[:, -12:]).max() <= 1
+    with pytest.raises(NotFoundError, match="train-styler"):
+        api.stylize(studies.photos[0], "oil", engine="fast").result()
+    with pytest.raises(UsageError, match="no --model"):
+        api.stylize(studies.photos[0], "oil", model=folder).result()
+    with pytest.raises(NotFoundError, match="engine"):
+        api.stylize(studies.photos[0], "oil", engine="quick").result()
+    (folder / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes()[:-9])
+    with pytest.raises(BadWeightsError):
+        api.stylize(studies.photos[0], "oil", **wishes).result()
     with pytest.raises(NotFoundError, match="recipe"):
         api.train_styler(*folders, "huge", out=tmp_path / "out").result()
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInputError, match="has none"):
         api.train_styler(tmp_path / "none", folders[1], out=tmp_path / "out2").result()
+
+
+def test_tiles_leave_no_seam() -> None:
+    """Where two tiles meet, the step from pixel to pixel is that of the picture painted in one piece."""
+    torch.manual_seed(0)
+    painter = FastPainter(FastConfig(widths=(8, 16), blocks=2, squeezed=4, manner=6)).eval()
+    with torch.no_grad():
+        torch.nn.init.normal_(painter.steer.weight, std=0.2)
+        y, x = torch.meshgrid(torch.linspace(-1, 1, 320), torch.linspace(-1, 1, 400), indexing="ij")
+        photo = torch.stack([x, y, torch.sin(9 * x * y)])
+        noise, z = torch.zeros(1, 2, 200, 240), torch.randn(6)
+        whole, parts = painted(painter, photo, z, noise), painted(painter, photo, z, noise, tile=304)
+    edges = [one.inner[2] for one in tiles((320, 400), 304, MARGIN) if one.inner[2]]
+    assert edges
+    for edge in set(edges):
+        step, usual = (parts[:, :, edge] - parts[:, :, edge - 1]).abs().mean(), parts.diff(dim=2).abs().mean()
+        assert step < 2 * usual
+    assert (whole - parts).abs().mean() < 0.1
 
 
 def test_a_tenth_of_the_paintings_is_held_out_by_name() -> None:

@@ -1,12 +1,13 @@
 """Teach the fast engine of style transfer from a folder of photos and one of paintings.
 
     OUT/training/    training state and log
-    OUT/styler/      what paints: weights in fp16 and their card
+    OUT/styler/      what paints: weights in fp16, and their card
 
 Ctrl+C keeps everything; the same command goes on.
 """
 
 from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,19 @@ import torch
 
 from danqing import settings
 from danqing.api.act import act
+from danqing.api.models import software
 from danqing.api.schooling import How, PartRun, Schooled, averaged
 from danqing.api.stylizing import SUFFIXES, eyes, within
 from danqing.errors import unknown
 from danqing.families.style.network import FastConfig, FastPainter, look_at
 from danqing.families.style.recipes import recipes
+from danqing.families.style.shipping import FAMILY, write_styler
 from danqing.families.style.teaching import Studies, TeachingRecipe, teaching_loss, tensor
 from danqing.families.text2image.recipes import PartSettings
 from danqing.images.reading import read
 from danqing.nn import precision
 from danqing.nn.chance import derive, generator
-from danqing.types import Phase, Progress
+from danqing.types import Card, Phase, Progress
 
 LONGEST = 512
 """pixels of a side that are kept in memory"""
@@ -58,7 +61,22 @@ def train_styler(
     yield Progress("train", 0.0, message=f"{len(shown)} photos, {len(models)} paintings.")
     run = styler_run(folder / "training", plans[recipe], shown, models, how)
     yield from run.from_where_it_stopped()
-    return Schooled(folder, f"The styler's training is in '{folder}'.")
+    write_styler(folder / "styler", learned_styler(folder / "training"), card_of(folder, plans[recipe], learned, seed))
+    return Schooled(
+        folder, f"The styler is in '{folder / 'styler'}'; stylize with --engine fast --model {folder}/styler."
+    )
+
+
+def card_of(folder: Path, plan: TeachingRecipe, paintings: Sequence[Path], seed: int) -> Card:
+    _, state = averaged(folder / "training")
+    taken = state["trainer"]
+    return Card(
+        name="styler", family=FAMILY, preset="fast", config=state["config"], train=state["train"],
+        data={"name": "photos and paintings", "paintings": [path.name for path in paintings]}, seed=seed,
+        steps=taken["step"], pictures_seen=taken["pictures"], seconds=round(taken["seconds"], 1),
+        parameters=sum(value.numel() for value in averaged(folder / "training")[0].values()), software=software(),
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )  # fmt: skip
 
 
 def styler_run(

@@ -13,14 +13,17 @@ from torch import Tensor
 
 from danqing import settings
 from danqing.api.act import act
-from danqing.errors import UsageError, unknown
+from danqing.errors import NotFoundError, UsageError, unknown
 from danqing.evaluate.shipped import vgg19
 from danqing.families.style import looks
 from danqing.families.style.colours import KEEPINGS, RECOLOURINGS, with_colours_of
 from danqing.families.style.eyes import Eyes
+from danqing.families.style.network import FastPainter
 from danqing.families.style.objective import Exemplar, Region
 from danqing.families.style.optimise import Job, optimise, resized
+from danqing.families.style.painting import stylized
 from danqing.families.style.settings import GatysConfig
+from danqing.families.style.shipping import read_styler
 from danqing.images.arrays import to_arrays, to_floats
 from danqing.images.reading import BadPictureError, read_rgba
 from danqing.images.resizing import fit_square
@@ -35,6 +38,8 @@ SIZE = 512
 LEAST, MOST = 16, 8192
 """sides that are possible"""
 STRONGEST = 2.0
+
+ENGINES = ("gatys", "fast")
 
 Look = str | Path | np.ndarray
 """a picture (file or pixels), or a manner that comes with Danqing, by name"""
@@ -82,6 +87,10 @@ class Wishes(TypedDict, total=False):
     """size of the strokes, 1"""
     size: int | None
     """longest side of the result, 512; None for the picture's own"""
+    engine: str
+    """gatys (the default: optimisation, best) or fast (one pass)"""
+    model: str | Path | None
+    """folder of a fast engine, Danqing's own if not given"""
     seed: int
     options: Mapping[str, Any] | None
     """settings of `GatysConfig`, by name: steps, content_layers, style_layers, smooth, distance, optimizer, ..."""
@@ -95,6 +104,9 @@ class StyleOrder:
     config: GatysConfig
     alpha: np.ndarray | None
     recipe: Recipe
+    strength: float
+    fast: FastPainter | None
+    """None for the optimiser"""
 
     def finished(self, made: Tensor) -> Picture:
         """A picture of the optimiser's (3, h, w), of any scale, as it is written."""
@@ -110,7 +122,7 @@ def stylize(
     watch: Callable[[Picture], None] | None = None,
     **wishes: Unpack[Wishes],
 ) -> Generator[Progress, None, Picture]:
-    """Paint `picture` in the manner of one or several pictures, by optimisation (arXiv 1508.06576).
+    """Paint `picture` in the manner of one or several pictures, by optimisation (arXiv 1508.06576) or in one pass.
 
     `watch` is shown the picture after every step, at the size it has by then; `wishes`: see `Wishes`.
 
@@ -169,13 +181,33 @@ def style_order(picture: Look, styles: Look | Sequence[Look], **wishes: Unpack[W
     job = Job(
         content, regions(content, named, shares, wishes.get("masks"), wanted), wanted.brush, min(1.0, wanted.strength)
     )
-    return StyleOrder(job, config, alpha, recipe_of(wanted, named, shares, wishes.get("seed", 0), content, config))
+    fast, sha = styler(wishes.get("engine", "gatys"), wishes.get("model"))
+    recipe = recipe_of(wanted, named, shares, wishes.get("seed", 0), content, None if fast else config, sha)
+    return StyleOrder(job, config, alpha, recipe, wanted.strength, fast)
+
+
+def styler(engine: str, model: str | Path | None) -> tuple[FastPainter | None, str]:
+    """The fast engine and the sha256 of its weights, if it is to be used."""
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if engine == "gatys":
+        if model is not None:
+            raise UsageError("The optimiser takes no --model; choose --engine fast with it.")
+        return None, ""
+    if model is None:
+        raise NotFoundError("Danqing comes without a fast engine yet; teach one (train-styler) and name it by --model.")
+    return read_styler(Path(model))
 
 
 def carried_out(
     order: StyleOrder, watch: Callable[[Picture], None] | None = None
 ) -> Generator[Progress, None, Picture]:
     last, chance = order.job.content, picture_generators(order.recipe.seed, 1)[0]
+    if order.fast:
+        job = order.job
+        last = stylized(order.fast, eyes("max"), job.content, job.regions, order.strength, job.brush, chance)
+        yield Progress("stylize", 1.0)
+        return order.finished(last)
     for moment in optimise(eyes(order.config.pooling), order.config, order.job, chance):
         last = moment.picture
         if watch:
@@ -300,17 +332,24 @@ def eyes(pooling: str) -> Eyes:
 
 
 def recipe_of(
-    wanted: Wanted, named: Sequence[Look], shares: Sequence[float], seed: int, content: Tensor, config: GatysConfig
+    wanted: Wanted,
+    named: Sequence[Look],
+    shares: Sequence[float],
+    seed: int,
+    content: Tensor,
+    config: GatysConfig | None,
+    sha: str = "",
 ) -> Recipe:
-    """What was done, for the picture's notes."""
+    """What was done, for the picture's notes; without settings of the optimiser it was the fast engine."""
     names = [Path(look).name if isinstance(look, (str, Path)) else "pixels" for look in named]
     extra = {
         "act": "stylize", "styles": names, "weights": list(shares), **settings.plain(wanted),
-        "optimiser": settings.plain(config),
+        "engine": "gatys" if config else "fast", "optimiser": settings.plain(config) if config else None,
     }  # fmt: skip
     return Recipe(
-        "vgg19", "", "style", seed, (content.shape[2], content.shape[1]), label=", ".join(names),
-        sampler=config.optimizer, steps=sum(config.steps), version=__version__, extra=extra,
+        "vgg19" if config else "styler", sha[:12], "style", seed, (content.shape[2], content.shape[1]),
+        label=", ".join(names), sampler=config.optimizer if config else "fast",
+        steps=sum(config.steps) if config else 1, version=__version__, extra=extra,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""danqing train-painter"""
+"""danqing train-painter, danqing train-styler"""
 
 import shlex
 from pathlib import Path
@@ -37,5 +37,30 @@ def train_painter(
     except KeyboardInterrupt:
         again = shlex.join(["danqing", "train-painter", "--recipe", recipe, "--part", part, "--out", str(out)])
         raise KeyboardInterrupt(f"Stopped; what was learned is kept. Go on with: {again}") from None
+    talk.say(made.message)
+    return {"folder": made.folder, "message": made.message}
+
+
+def train_styler(
+    talk: Talk,
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder of photos.")],
+    paintings: Annotated[Path, typer.Argument(metavar="PAINTINGS", help="A folder of paintings.")],
+    recipe: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    minutes: Annotated[float | None, typer.Option(help="Budget; the recipe's if none, a larger one goes on.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder; what is there is gone on with.")] = Path("runs/styler"),
+    seed: Annotated[int, typer.Option(help="Everything that is chance follows from it.")] = 0,
+    device: Device = None,
+) -> dict[str, Any]:
+    """Teach the fast engine of stylize, which then paints any photo in any manner in one pass."""
+    from danqing import api
+
+    act = api.train_styler(
+        photos, paintings, recipe, minutes=minutes, out=out, seed=seed, device=checked_device(device)
+    )
+    try:
+        made = talk.follow(act, whole_steps=True)
+    except KeyboardInterrupt:
+        words = ["danqing", "train-styler", str(photos), str(paintings), "--recipe", recipe, "--out", str(out)]
+        raise KeyboardInterrupt(f"Stopped; what was learned is kept. Go on with: {shlex.join(words)}") from None
     talk.say(made.message)
     return {"folder": made.folder, "message": made.message}

@@ -47,13 +47,15 @@ def stylize(
     ] = None,
     brush: Annotated[float, typer.Option(help="Size of the strokes, 0.1 to 4.")] = 1.0,
     size: Annotated[int, typer.Option(help="Longest side of the result; 0 for the picture's own.")] = 512,
-    seed: Annotated[int, typer.Option(help="Seed of the noise, where it starts with noise.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of what is chance.")] = 0,
+    engine: Annotated[str, typer.Option(help="gatys (optimisation, best) or fast (one pass).")] = "gatys",
+    model: Annotated[Path | None, typer.Option(help="Folder of a fast engine.")] = None,
     options: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the optimiser, such as steps=[60,30,15].")
     ] = None,
     out: Out = None,
 ) -> dict[str, Any]:
-    """Paint a photo, or all photos of a folder, in the manner of one or several pictures, by optimisation.
+    """Paint a photo, or all photos of a folder, in the manner of one or several pictures.
 
     Ctrl+C keeps what is there; a folder goes on where it stopped.
     """
@@ -69,6 +71,8 @@ def stylize(
         "brush": brush,
         "size": size or None,
         "seed": seed,
+        "engine": engine,
+        "model": model,
         "options": dict(parse_assignment(text) for text in options or []),
     }
     folder = made(FOLDER if out is None else out)

@@ -1,6 +1,7 @@
 """How the fast engine learns: pieces of photos and of paintings, and VGG-19, which says how well each was painted.
 
-    loss = STYLE Σ_l log(1 + D(moments_l(y); moments_l(s))) / L  +  CONTENT ‖n(f(y)) - n(f(x))‖²  +  OWN |x - x̂|  +  SMOOTH TV(y)
+    loss = STYLE Σ_l log(1 + D(moments_l(y); moments_l(s))) / L
+         + CONTENT ‖n(f(y)) - n(f(x))‖² + OWN |x - x̂| + SMOOTH TV(y)
 
 y = painter(x, z(s)) for a photo x and a painting s; n takes mean and deviation of every channel away, so that a photo
 may change its palette. Some photos are to be painted in their own manner, x̂ = painter(x, z(x)): what is asked for is

@@ -1,0 +1,66 @@
+"""One pass of the fast engine over a picture of any size, in one manner or between several."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from danqing.families.style.eyes import Eyes
+from danqing.families.style.network import BORDER, MULTIPLE, FastPainter, Still, look_at
+from danqing.families.style.objective import Region, tiles
+from danqing.families.style.optimise import exemplar_at, resized
+
+TILE = 1024
+"""longest side that is painted in one piece"""
+MARGIN = 96
+"""pixels around a tile that are painted with it: what a place of the network can see"""
+
+
+@torch.no_grad()
+def stylized(
+    painter: FastPainter,
+    eyes: Eyes,
+    content: Tensor,
+    regions: Sequence[Region],
+    strength: float,
+    brush: float,
+    generator: Generator,
+    tile: int = TILE,
+) -> Tensor:
+    """(3, H, W) in [-1, 1] of the same size; masks of several regions are made to sum up to 1.
+
+    The manner lies on the way from the photo's own to the wanted one: z = z_c + strength (z_s - z_c).
+    """
+    own = manners(painter, eyes, [content])[0]
+    noise = torch.randn(1, painter.config.noise, *((side + 2 * BORDER + MULTIPLE) // 2 for side in content.shape[-2:]),
+                        generator=generator)  # fmt: skip
+    made, weight = torch.zeros_like(content), torch.zeros(content.shape[-2:])
+    for region in regions:
+        shares = torch.tensor([one.weight for one in region.exemplars])
+        found = manners(painter, eyes, [exemplar_at(one, brush).picture for one in region.exemplars])
+        z = own + strength * ((shares / shares.sum()) @ found - own)
+        mask = torch.ones_like(weight) if region.mask is None else region.mask
+        made, weight = made + mask * painted(painter, content, z, noise, tile), weight + mask
+    return torch.where(weight > 0, made / weight.clamp(min=1e-6), content).clamp(-1, 1)
+
+
+def manners(painter: FastPainter, eyes: Eyes, pictures: Sequence[Tensor]) -> Tensor:
+    """(N, D) of pictures (3, H, W)."""
+    return painter.reader(look_at(eyes, pictures))
+
+
+def painted(painter: FastPainter, x: Tensor, manner: Tensor, noise: Tensor, tile: int = TILE) -> Tensor:
+    """x (3, H, W) in one manner (D,). A large picture in tiles that share the statistics of a small copy of it."""
+    if max(x.shape[-2:]) <= tile:
+        return painter(x[None], manner[None], noise)[0]
+    still, longest = Still(), max(x.shape[-2:])
+    height, width = (max(BORDER, round(side * tile / longest)) for side in x.shape[-2:])
+    painter(resized(x, (height, width))[None], manner[None], noise, still)
+    made = torch.empty_like(x)
+    for one in tiles(x.shape[-2:], tile, MARGIN):
+        top, _, left, _ = one.outer
+        piece = painter(one.cut(x)[None], manner[None], noise[:, :, top // 2 :, left // 2 :], still)[0]
+        inner = tuple(slice(a, b) for a, b in (one.inner[:2], one.inner[2:]))
+        own = tuple(slice(s.start - o, s.stop - o) for s, o in zip(inner, (top, left), strict=True))
+        made[:, inner[0], inner[1]] = piece[:, own[0], own[1]]
+    return made

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,21 @@ def test_an_act_tells_how_far_it_is(studio: api.Studio) -> None:
     events = list(act)
     assert [(event.act, event.step) for event in events] == [("paint", 4), ("paint", 5)] and events[-1].done == 1
     assert len(act.result().pictures) == 5
+
+
+def test_a_painted_picture_in_another_manner(
+    go: Go, studio: api.Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("danqing.api.texttopicture.stylize", partial(api.stylize, options={"steps": [2]}))
+    plain, ink = go("red cat")[0], go("red cat", then="stylize:ink")[0]
+    assert different(plain, ink) and ink.std(2).mean() < plain.std(2).mean(), "ink is grey"
+    picture = api.paint("red cat", 1, 3, studio, steps=1, then="stylize:ink", transparent=True).result().pictures[0]
+    assert picture.pixels.shape[2] == 4 and picture.recipe.extra["then"] == "stylize:ink"
+    write_png(picture, tmp_path / "made.png")
+    assert api.replay(tmp_path / "made.png", studio).result().same
+    for wrong in ("ink", "stylize:crayons", "frame:oil"):
+        with pytest.raises(DanqingError, match=r"manner|cannot be done"):
+            go("red cat", then=wrong)
 
 
 REPLAYED: list[dict[str, Any]] = [

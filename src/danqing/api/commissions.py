@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from danqing.api.materials import Material
-from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.errors import BadInputError, NotFoundError, UsageError, unknown
+from danqing.presets import looks
 from danqing.types import Recipe
 from danqing.words.reading import LONGEST_PROMPT, clean
 
@@ -17,6 +18,8 @@ STRENGTH = 0.6
 CLOSENESS = 0.5
 """how far the content of an image prompt is forgotten"""
 MOST_STEPS = 200
+THEN = "stylize"
+"""what can be done to a painted picture"""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Commission:
     revision: float = CLOSENESS
     """0 keeps the content of `pictures`, 1 forgets it"""
     act: str = "paint"
+    then: str = ""
+    """what is done to the painted picture: "stylize:" and a manner that comes with Danqing"""
 
     def __post_init__(self) -> None:
         for name in ("prompt", "negative"):
@@ -68,6 +73,12 @@ class Commission:
         check_between("strength", self.strength if self.strength is not None else STRENGTH, 0, 1)
         check_between("strength", self.revision, 0, 1)
         check_between("extend", self.extend, 0, 2048)
+        if self.then:
+            what, _, manner = self.then.partition(":")
+            if what != THEN:
+                raise UsageError(f"'{self.then}' cannot be done to a picture; write {THEN}: and a manner, {THEN}:oil.")
+            if manner not in looks():
+                raise unknown("manner", manner, looks())
         self.check_pictures()
 
     def check_pictures(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from danqing.api.materials import Source, finished, material
 from danqing.api.orders import Order, orders
 from danqing.api.painting import AT_ONCE
 from danqing.api.studios import Studio, load_painter
+from danqing.api.stylizing import stylize
 from danqing.errors import UsageError
 from danqing.families.text2image.imagining import stacked
 from danqing.families.text2image.painter import Canvas
@@ -71,6 +73,8 @@ class Wishes(Look, total=False):
     """a picture whose style is taken"""
     image_prompt: Source | None
     """a picture whose content is taken"""
+    then: str
+    """"stylize:" and a manner that comes with Danqing: the painted picture in that manner"""
 
 
 @act
@@ -168,13 +172,20 @@ def fulfilled(
         for place, order, square in zip(places, rows, squares(studio, rows), strict=True):
             asked = order.commission
             pixels = finished(square, order.ground, asked.size, asked.transparent, asked.tile)
-            done(place, Picture(pixels, order.recipe))
+            done(place, Picture(restyled(pixels, asked.then, order.seed), order.recipe))
         count += len(rows)
         yield Progress(name, count / len(wanted), count)
     return count
 
 
 fulfil = act(fulfilled)
+
+
+def restyled(pixels: np.ndarray, then: str, seed: int) -> np.ndarray:
+    """The picture in another manner, if that was asked for."""
+    if not then:
+        return pixels
+    return stylize(pixels, then.partition(":")[2], size=None, seed=seed).result().pixels
 
 
 def groups(wanted: Sequence[Order]) -> Iterator[list[int]]:

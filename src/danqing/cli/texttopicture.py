@@ -86,6 +86,9 @@ def paint(
     extend: Annotated[int | None, typer.Option(help="So many pixels more on each side of --image.")] = None,
     style_ref: Annotated[Path | None, picture_option("Take the style of this picture.")] = None,
     image_prompt: Annotated[Path | None, picture_option("Take the content of this picture.")] = None,
+    then: Annotated[
+        str | None, typer.Option(metavar="stylize:MANNER", help="Paint the result in a manner of `styles list`.")
+    ] = None,
     sources: Sources = False,
     sheet: Sheet = True,
     out: Out = None,
@@ -97,7 +100,7 @@ def paint(
     check_svg(svg)
     wishes = given(style=style, steps=steps, guidance=guidance, negative=negative, size=size, chaos=chaos, tile=tile,
                    transparent=transparent, image=image, strength=strength, mask=mask, extend=extend,
-                   style_ref=style_ref, image_prompt=image_prompt)  # fmt: skip
+                   style_ref=style_ref, image_prompt=image_prompt, then=then)  # fmt: skip
     if from_file is not None:
         return paint_file(talk, from_file, n, seed, wishes, Finish(svg, sources, False, resume=True), out, model)
     from danqing.api.texttopicture import to_paint

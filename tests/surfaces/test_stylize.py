@@ -191,3 +191,31 @@ def test_a_folder_is_gone_on_with_and_broken_pictures_are_left_out(ask: Ask, fil
     ask("stylize", tmp_path / "out2", "mosaic", code=3)
     (tmp_path / "empty").mkdir()
     ask("stylize", tmp_path / "empty", "mosaic", code=4)
+
+
+def test_a_film_keeps_its_length_its_sound_and_holds_still(ask: Ask, photo: np.ndarray, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as film:
+        pictures, sound = film.add_stream("mpeg4", rate=10), film.add_stream("aac", rate=8000)
+        pictures.height, pictures.width, pictures.pix_fmt = 40, 64, "yuv420p"
+        for i in range(5):
+            film.mux(pictures.encode(av.VideoFrame.from_ndarray(np.roll(photo, i, 1), format="rgb24")))
+        hum = np.sin(np.arange(4096) / 20).astype(np.float32)[None]
+        noise = av.AudioFrame.from_ndarray(hum, format="fltp", layout="mono")
+        noise.sample_rate = 8000
+        film.mux(sound.encode(noise))
+        for stream in (pictures, sound):
+            film.mux(stream.encode())
+    words = ("stylize", path, "mosaic", "--size", 48, "--set", "steps=[2]", "--out", tmp_path / "out")
+    made = Path(ask(*words)["film"])
+    assert made.name == "clip-mosaic.mp4"
+    with av.open(str(made)) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+        assert len(frames) == 5 and frames[0].shape == (30, 48, 3) and film.streams.audio
+    with av.open(str(made)) as film:
+        assert sum(frame.samples for frame in film.decode(audio=0)) >= 4096
+    (tmp_path / "no.mp4").write_text("no film")
+    ask("stylize", tmp_path / "no.mp4", "mosaic", "--out", tmp_path / "out", code=4)
+    ask("stylize", tmp_path / "none.mp4", "mosaic", "--out", tmp_path / "out", code=3)
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["clip-mosaic.mp4"]

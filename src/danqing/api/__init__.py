@@ -11,7 +11,7 @@ from danqing.api.recipes import Replayed, info, replay
 from danqing.api.schooling import Schooled, train_painter
 from danqing.api.studios import Studio, load_painter
 from danqing.api.style_schooling import train_styler
-from danqing.api.stylizing import exemplars, stylize, stylize_all
+from danqing.api.stylizing import exemplars, stylize, stylize_all, stylize_film
 from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
 
@@ -44,6 +44,7 @@ __all__ = [
     "sources",
     "stylize",
     "stylize_all",
+    "stylize_film",
     "train",
     "train_painter",
     "train_styler",

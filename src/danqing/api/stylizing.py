@@ -18,13 +18,14 @@ from danqing.evaluate.shipped import vgg19
 from danqing.families.style import looks
 from danqing.families.style.colours import KEEPINGS, RECOLOURINGS, with_colours_of
 from danqing.families.style.eyes import Eyes
-from danqing.families.style.network import FastPainter
+from danqing.families.style.network import FastPainter, Still
 from danqing.families.style.objective import Exemplar, Region
 from danqing.families.style.optimise import Job, optimise, resized
 from danqing.families.style.painting import stylized
 from danqing.families.style.settings import GatysConfig
 from danqing.families.style.shipping import read_styler
 from danqing.images.arrays import to_arrays, to_floats
+from danqing.images.films import redrawn
 from danqing.images.reading import BadPictureError, read_rgba
 from danqing.images.resizing import fit_square
 from danqing.nn.chance import picture_generators
@@ -40,6 +41,8 @@ LEAST, MOST = 16, 8192
 STRONGEST = 2.0
 
 ENGINES = ("gatys", "fast")
+FRAME_STEPS = 12
+"""of the optimiser on every frame of a film but the first"""
 
 Look = str | Path | np.ndarray
 """a picture (file or pixels), or a manner that comes with Danqing, by name"""
@@ -156,6 +159,43 @@ def stylize_all(
             continue
         done(place, (yield from shared(carried_out(order), place, len(pictures))))
     return broken
+
+
+@act
+def stylize_film(
+    film: str | Path, styles: Look | Sequence[Look], out: str | Path, **wishes: Unpack[Wishes]
+) -> Generator[Progress, None, Path]:
+    """Every frame of a film in the manner of one or several pictures, with its sound; MP4 at `out`.
+
+    The optimiser begins every frame with the one before, and the fast engine keeps the first frame's statistics, so
+    that the manner holds still. Raises MissingExtraError without PyAV, NotFoundError, BadInputError, UsageError,
+    DiskError.
+    """
+    before: list[Tensor] = []
+    stills = [Still() for _ in range(len(wishes.get("masks") or [None]))]
+
+    def change(frame: np.ndarray) -> np.ndarray:
+        order = style_order(frame, styles, **wishes)
+        made = next_frame(order, before[0] if before else None, stills)
+        before[:] = [made]
+        return order.finished(made).pixels[..., :3]
+
+    for done in redrawn(Path(film), Path(out), change):
+        yield Progress("stylize", done)
+    return Path(out)
+
+
+def next_frame(order: StyleOrder, before: Tensor | None, stills: Sequence[Still]) -> Tensor:
+    job, chance = order.job, picture_generators(order.recipe.seed, 1)[0]
+    if order.fast:
+        return stylized(
+            order.fast, eyes("max"), job.content, job.regions, order.strength, job.brush, chance, stills=stills
+        )
+    config = order.config
+    if before is not None and before.shape == job.content.shape:
+        job, config = replace(job, start=before), replace(config, steps=(FRAME_STEPS,))
+    *_, last = optimise(eyes(config.pooling), config, job, chance)
+    return last.picture
 
 
 def shared(steps: Generator[Progress, None, Picture], place: int, count: int) -> Generator[Progress, None, Picture]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from danqing.types import Picture, Recipe
 
 FOLDER = PICTURES / "stylized"
+FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
 Looks = Sequence[str | Path]
 
 
@@ -31,7 +32,7 @@ def stylize(
     talk: Talk,
     picture: Annotated[
         str,
-        typer.Argument(metavar="PHOTO", help="A picture file, or a folder of them.", autocompletion=complete_paths),
+        typer.Argument(metavar="PHOTO", help="A picture, a folder of them, or a film.", autocompletion=complete_paths),
     ],
     styles: Annotated[
         list[str],
@@ -55,7 +56,7 @@ def stylize(
     ] = None,
     out: Out = None,
 ) -> dict[str, Any]:
-    """Paint a photo, or all photos of a folder, in the manner of one or several pictures.
+    """Paint a photo, all photos of a folder, or a film in the manner of one or several pictures.
 
     Ctrl+C keeps what is there; a folder goes on where it stopped.
     """
@@ -76,7 +77,7 @@ def stylize(
         "options": dict(parse_assignment(text) for text in options or []),
     }
     folder = made(FOLDER if out is None else out)
-    act = many if Path(picture).is_dir() else one
+    act = many if Path(picture).is_dir() else film if Path(picture).suffix.lower() in FILMS else one
     return act(talk, Path(picture), looked_at, wishes, folder)
 
 
@@ -99,6 +100,14 @@ def one(talk: Talk, picture: Path, styles: Looks, wishes: dict[str, Any], folder
     paths = write_pictures(shown, folder, [name])
     talk.say(f"The picture is {paths[0]}.")
     return {"pictures": described(shown, paths)}
+
+
+def film(talk: Talk, source: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
+    from danqing import api
+
+    path = talk.follow(api.stylize_film(source, styles, folder / f"{named(source, styles)}.mp4", **wishes))
+    talk.say(f"The film is {path}.")
+    return {"film": path}
 
 
 def many(talk: Talk, source: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from danqing.errors import DiskError, MissingExtraError, UsageError
+from danqing.errors import BadInputError, DiskError, MissingExtraError, NotFoundError, UsageError
 from danqing.images.writing import atomic_path, write_atomic
 
 CODECS = ("libx264", "h264", "mpeg4")
@@ -48,6 +49,58 @@ def write_mp4(frames: Sequence[np.ndarray], path: Path, fps: float = 12) -> None
                 _encode(film, [_even(frame) for frame in frames], fps)
         except av.error.FFmpegError as error:
             raise DiskError(f"{path} could not be written as MP4 ({error}); try GIF or another place.") from error
+
+
+def redrawn(source: Path, path: Path, change: Callable[[np.ndarray], np.ndarray]) -> Iterator[float]:
+    """Every frame of a film changed, its sound as it is; yields the share that is done. `change` keeps no size.
+
+    Atomic: until the last frame there is nothing at `path`. Raises MissingExtraError without PyAV, NotFoundError,
+    BadInputError for what is no film, DiskError.
+    """
+    try:
+        import av
+    except ImportError:
+        raise MissingExtraError("reading films", "video") from None
+    if not source.is_file():
+        raise NotFoundError(f"There is no file {source}; check the name.")
+    with atomic_path(path) as temporary:
+        try:
+            with av.open(str(source)) as old, av.open(str(temporary), "w", format="mp4") as film:
+                yield from _redraw(old, film, change)
+        except (av.error.FFmpegError, IndexError) as error:
+            raise BadInputError(
+                f"{source} cannot be read as a film ({error}); give an MP4, MOV, MKV or WebM."
+            ) from error
+
+
+def _redraw(old: Any, film: Any, change: Callable[[np.ndarray], np.ndarray]) -> Iterator[float]:
+    import av
+
+    pictures, sound = old.streams.video[0], next(iter(old.streams.audio), None)
+    heard = film.add_stream_from_template(sound) if sound else None
+    codec = next(name for name in CODECS if name in av.codecs_available)
+    shown = None
+    for packet in old.demux([one for one in (pictures, sound) if one]):
+        if packet.stream is sound:
+            if packet.dts is not None:
+                packet.stream = heard
+                film.mux(packet)
+            continue
+        for frame in packet.decode():
+            made = _even(change(frame.to_ndarray(format="rgb24")))
+            if shown is None:
+                shown = film.add_stream(codec, rate=pictures.average_rate or 25)
+                shown.height, shown.width, shown.pix_fmt = *made.shape[:2], "yuv420p"
+                shown.options = QUALITY if codec == "libx264" else {"qscale": "2"}
+                shown.codec_context.time_base = pictures.time_base
+            new = av.VideoFrame.from_ndarray(made, format="rgb24")
+            new.pts, new.time_base = frame.pts, pictures.time_base
+            film.mux(shown.encode(new))
+            whole = float(old.duration or 0) / av.time_base
+            yield min(1.0, float(frame.time or 0) / whole) if whole else 0.0
+    if shown is None:
+        raise IndexError("it has no frames")
+    film.mux(shown.encode())
 
 
 def _encode(film: object, frames: Sequence[np.ndarray], fps: float) -> None:

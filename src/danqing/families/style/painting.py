@@ -26,21 +26,24 @@ def stylized(
     brush: float,
     generator: Generator,
     tile: int = TILE,
+    stills: Sequence[Still] | None = None,
 ) -> Tensor:
     """(3, H, W) in [-1, 1] of the same size; masks of several regions are made to sum up to 1.
 
+    `stills`: one for each region, kept from frame to frame of a film, so that its light does not flicker.
     The manner lies on the way from the photo's own to the wanted one: z = z_c + strength (z_s - z_c).
     """
     own = manners(painter, eyes, [content])[0]
     noise = torch.randn(1, painter.config.noise, *((side + 2 * BORDER + MULTIPLE) // 2 for side in content.shape[-2:]),
                         generator=generator)  # fmt: skip
     made, weight = torch.zeros_like(content), torch.zeros(content.shape[-2:])
-    for region in regions:
+    for number, region in enumerate(regions):
         shares = torch.tensor([one.weight for one in region.exemplars])
         found = manners(painter, eyes, [exemplar_at(one, brush).picture for one in region.exemplars])
         z = own + strength * ((shares / shares.sum()) @ found - own)
         mask = torch.ones_like(weight) if region.mask is None else region.mask
-        made, weight = made + mask * painted(painter, content, z, noise, tile), weight + mask
+        still = stills[number] if stills else None
+        made, weight = made + mask * painted(painter, content, z, noise, tile, still), weight + mask
     return torch.where(weight > 0, made / weight.clamp(min=1e-6), content).clamp(-1, 1)
 
 
@@ -49,13 +52,19 @@ def manners(painter: FastPainter, eyes: Eyes, pictures: Sequence[Tensor]) -> Ten
     return painter.reader(look_at(eyes, pictures))
 
 
-def painted(painter: FastPainter, x: Tensor, manner: Tensor, noise: Tensor, tile: int = TILE) -> Tensor:
-    """x (3, H, W) in one manner (D,). A large picture in tiles that share the statistics of a small copy of it."""
+def painted(
+    painter: FastPainter, x: Tensor, manner: Tensor, noise: Tensor, tile: int = TILE, still: Still | None = None
+) -> Tensor:
+    """x (3, H, W) in one manner (D,). A large picture in tiles that share the statistics of a small copy of it.
+
+    `still`: statistics to use instead of the picture's own; filled where it is empty.
+    """
     if max(x.shape[-2:]) <= tile:
-        return painter(x[None], manner[None], noise)[0]
-    still, longest = Still(), max(x.shape[-2:])
+        return painter(x[None], manner[None], noise, still)[0]
+    still, longest = still or Still(), max(x.shape[-2:])
     height, width = (max(BORDER, round(side * tile / longest)) for side in x.shape[-2:])
-    painter(resized(x, (height, width))[None], manner[None], noise, still)
+    if not still.seen:
+        painter(resized(x, (height, width))[None], manner[None], noise, still)
     made = torch.empty_like(x)
     for one in tiles(x.shape[-2:], tile, MARGIN):
         top, _, left, _ = one.outer

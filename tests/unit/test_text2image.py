@@ -315,7 +315,7 @@ def test_a_canvas_is_kept_where_the_mask_is_black(painter: Painter) -> None:
 def test_revising_by_nothing_changes_nothing_and_by_all_imagines(painter: Painter) -> None:
     e, (asked, none) = torch.randn(2, SHAPE.total), said(2)
     torch.testing.assert_close(painter.revise(e, 0.0, asked, none, Manner(), picture_generators(0, 2)), e)
-    imagined = painter.imagine(asked, none, Manner(), picture_generators(0, 2))
+    imagined = painter.imagine(asked, none, Manner(calm=1.0), picture_generators(0, 2))
     torch.testing.assert_close(painter.revise(e, 1.0, asked, none, Manner(), picture_generators(0, 2)), imagined)
 
 

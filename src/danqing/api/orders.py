@@ -76,10 +76,15 @@ def orders(studio: Studio, commission: Commission, n: int, seed: int) -> list[Or
 
 
 def way_of(studio: Studio, commission: Commission) -> Way:
-    """Words are followed by 1 + guidance / 2 (3 -> 2.5); chaos takes that back to 1 and puts noise on the embedding."""
+    """Words are followed by 1 + guidance / 2 (3 -> 2.5).
+
+    Chaos takes that back to 1, makes the noise that embeddings are imagined from as large as in training, and puts
+    noise on them.
+    """
     calm = 1 - commission.chaos / 100
     steps, jumps = steps_of(studio, commission.steps)
-    manner = Manner(steps, jumps, prior_guidance=1 + commission.guidance / 2 * calm, tile=commission.tile)
+    noise = 1 - (1 - Manner.calm) * calm
+    manner = Manner(steps, jumps, calm=noise, prior_guidance=1 + commission.guidance / 2 * calm, tile=commission.tile)
     masked = bool(commission.mask or commission.extend)
     strength = commission.strength
     if commission.image and strength is None:

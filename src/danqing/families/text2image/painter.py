@@ -36,10 +36,12 @@ class Manner:
     """of the decoder; with `jumps` one of flow.JUMPS"""
     jumps: bool = True
     """the few-step stage's jumps (guidance told), or ordinary steps (asked both ways)"""
-    guidance: float = 2.0
+    guidance: float = 3.0
     """of the decoder: how strongly pixels follow the embedding"""
     rough: float = 0.1
     """noise put on the embedding before it is painted, 0 .. 0.4"""
+    calm: float = 0.7
+    """deviation of the noise that embeddings are imagined from, 1 in training; less makes them typical and alike"""
     prior_steps: int = 8
     prior_guidance: float = 2.0
     """how strongly the embedding follows the words"""
@@ -74,7 +76,7 @@ class Painter(nn.Module):
 
     def imagine(self, said: Said, unsaid: Said, manner: Manner, generators: Sequence[Generator]) -> Tensor:
         """(B, total): what the words are taken for; `unsaid` is what to keep away from (nothing, or negative words)."""
-        z = noise(generators, self.prior.config.shape.total)
+        z = manner.calm * noise(generators, self.prior.config.shape.total)
         return walk(self.prior, z, 0.0, said, unsaid, manner.prior_steps, manner.prior_guidance)
 
     def revise(

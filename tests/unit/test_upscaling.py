@@ -109,6 +109,18 @@ def test_one_colour_stays_one_colour(colour: tuple[int, int, int]) -> None:
     assert np.abs(made[..., :3].astype(int) - colour).max() == 0
 
 
+@pytest.mark.parametrize("colour", [(255, 255, 255), (240, 90, 20)])
+def test_a_drawing_has_no_dark_rim(colour: tuple[int, int, int]) -> None:
+    """On a ground of its own colour a disc of one colour cannot be seen."""
+    y, x = np.mgrid[:32, :32]
+    share = np.clip(12.5 - np.hypot(x - 15.3, y - 16.1), 0, 1)[..., None]
+    disc = np.rint(np.concatenate([share * colour, share * 255], axis=2)).astype(np.uint8)
+    made = enlarge(disc, 4).astype(int)
+    shown = made[..., :3] + (255 - made[..., 3:]) * np.array(colour) / 255
+    assert np.abs(shown - colour).max() <= 16
+    assert 0.8 < (made[..., 3] > 127).mean() / (share > 0.5).mean() < 1.2
+
+
 def test_it_gives_the_same_twice() -> None:
     assert np.array_equal(enlarge(face(24), 4), enlarge(face(24), 4))
 

@@ -20,7 +20,7 @@ NAMES = (
     "pig face", "lion", "strawberry", "airplane", "mushroom", "octopus", "key", "guitar", "banana", "ghost", "cactus",
     "sunflower", "penguin",
 )  # fmt: skip
-RECOGNISED = 0.3
+RECOGNISED = 0.5
 """share of NAMES that must be among the judge's first five"""
 
 

@@ -21,7 +21,7 @@ from danqing.types import Recipe
 from danqing.version import __version__
 from danqing.words.reading import Reading
 
-FEW, MANY = 4, 8
+FEW, MANY = 4, 6
 """steps where none are given: of a painter that learned to jump, of one that did not"""
 WILDEST = 0.35
 """noise on the embedding at chaos 100"""

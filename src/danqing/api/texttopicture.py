@@ -43,7 +43,7 @@ class Look(TypedDict, total=False):
     style: str | None
     """a slug of the painter, 'any', or None for its default"""
     steps: int | None
-    """None is 4 for a painter that learned few steps, 8 for others"""
+    """None is 4 for a painter that learned few steps, 6 for others"""
     guidance: float
     """how closely words are followed, 0 .. 15"""
     negative: str

@@ -42,7 +42,7 @@ class Manner:
     """noise put on the embedding before it is painted, 0 .. 0.4"""
     calm: float = 0.7
     """deviation of the noise that embeddings are imagined from, 1 in training; less makes them typical and alike"""
-    prior_steps: int = 8
+    prior_steps: int = 6
     prior_guidance: float = 2.0
     """how strongly the embedding follows the words"""
     tile: bool = False

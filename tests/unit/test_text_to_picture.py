@@ -478,7 +478,7 @@ def test_a_painter_without_jumps_or_index(painter_folder: Path, tmp_path: Path) 
     write_painter(tmp_path / "slow", shipped.painter, shipped.vocabulary, Card("slow", "", "", config, {}, {}, 0))
     slow = api.load_painter(tmp_path / "slow")
     (order,) = orders(slow, Commission("cat"), 1, 0)
-    assert not order.way.manner.jumps and order.recipe.steps == 8 and order.recipe.extra["drawn_as"] == "noto"
+    assert not order.way.manner.jumps and order.recipe.steps == 6 and order.recipe.extra["drawn_as"] == "noto"
     assert orders(slow, Commission("cat", steps=5, style="any"), 1, 0)[0].recipe.extra["drawn_as"] == "any"
     with pytest.raises(NotFoundError, match="training pictures"):
         api.describe(a_picture(), model=slow)

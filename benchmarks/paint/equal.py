@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from danqing.api.orders import MANY
 from danqing.api.painter_exam import Lineup
 from danqing.api.schooling import How, decoder_run, learned_codec, learned_prior, prior_run
 from danqing.data.clipart.reading import open_clipart
@@ -165,7 +166,7 @@ def ours(made_by: Path, folder: Path, plan: School, taught: Lessons, exam: Exam,
 
 @torch.no_grad()
 def paint(painter: Painter, exam: Exam) -> Tensor:
-    made, manner = [], Manner(steps=8, jumps=False, prior_guidance=2.5)
+    made, manner = [], Manner(steps=MANY, jumps=False, prior_guidance=2.5)
     for first in range(0, len(exam.tokens), 16):
         tokens, style = exam.tokens[first : first + 16], exam.style[first : first + 16]
         said = Said(tokens, torch.ones(tokens.shape), style)

@@ -18,7 +18,7 @@ from danqing.families.style.eyes import Eyes
 from danqing.families.style.network import FastConfig, FastPainter, look_at
 from danqing.families.style.objective import tiles
 from danqing.families.style.painting import MARGIN, painted
-from danqing.families.style.teaching import Studies, TeachingRecipe, piece, teaching_loss, tensor
+from danqing.families.style.teaching import Sight, Studies, TeachingRecipe, piece, teaching_loss, tensor
 from danqing.nn.chance import Chance
 from danqing.types import Now
 
@@ -29,7 +29,7 @@ SMALL = FastConfig(widths=(8, 16), blocks=2, squeezed=8, manner=8)
 def studies() -> Studies:
     rng = np.random.default_rng(0)
     photos = [rng.integers(0, 256, (60, 80, 3)).astype(np.uint8) for _ in range(3)]
-    return Studies(photos, [drawn(name, 96) for name in list(DRAWINGS)[:3]], 4, 32, 2, 0)
+    return Studies(photos, [drawn(name, 96) for name in list(DRAWINGS)[:3]], TeachingRecipe(1.0, 32, 40), 4, 0)
 
 
 def test_lessons_are_a_function_of_seed_and_step(studies: Studies) -> None:
@@ -37,14 +37,14 @@ def test_lessons_are_a_function_of_seed_and_step(studies: Studies) -> None:
     assert one.pictures.shape == (4, 3, 32, 32) and one.given["style"].shape == (2, 3, 32, 32)
     assert torch.equal(one.pictures, again.pictures) and torch.equal(one.given["style"], again.given["style"])
     assert not torch.equal(one.pictures, other.pictures)
-    with pytest.raises(BadInputError, match="has none"):
-        Studies([], studies.paintings, 4, 32, 2, 0)
+    assert torch.equal(one.pictures[0], studies.photo(int(one.given["number"][0])))
+    assert torch.equal(one.given["style"][1], studies.painting(int(one.given["style_number"][1])))
 
 
 @pytest.mark.parametrize("shape", [(20, 300, 3), (33, 32, 3), (8, 8, 3)])
 def test_pieces_of_narrow_and_tiny_pictures(shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(1)
-    made = [piece(np.full(shape, 7, np.uint8), 32, 0.4, rng) for _ in range(6)]
+    made = [piece(np.full(shape, 7, np.uint8), 32, rng) for _ in range(6)]
     assert all(one.shape == (32, 32, 3) and (one == 7).all() for one in made)
 
 
@@ -54,14 +54,19 @@ def test_every_weight_of_the_fast_engine_is_taught(studies: Studies) -> None:
     painter.reader.fit(look_at(eyes, [tensor(one) for one in studies.paintings]))
     torch.nn.init.normal_(painter.steer.weight, std=0.1)
     now = Now(0, 0.5, Chance(0))
-    teaching_loss(painter, eyes, studies.at(0), now).backward()
+    sight = Sight(eyes)
+    loss = teaching_loss(painter, sight, studies.at(0), now)
+    loss.backward()
     idle = [name for name, p in painter.named_parameters() if p.grad is None or not p.grad.count_nonzero()]
     assert not idle and {"style", "content"} <= now.notes.keys()
     assert all(p.grad is None for p in eyes.parameters())
+    assert sight.things and sight.manners
+    sight.eyes.many = None  # type: ignore[assignment]  # what was seen once is not looked at again
+    assert len(sight.content(studies.at(0).pictures, studies.at(0).given["number"].tolist())) == 4
 
 
 TINY = TeachingRecipe(
-    1.0, 32, 1, {"widths": [8, 16], "blocks": 1, "squeezed": 4, "manner": 8},
+    1.0, 32, 40, 1, {"widths": [8, 16], "blocks": 1, "squeezed": 4, "manner": 8},
     {"batch": 2, "optimizer": "adam", "lr": 3e-3, "warmup": 1, "precision": "fp32", "rate": "constant"},
 )  # fmt: skip
 
@@ -93,7 +98,7 @@ def test_through_the_public_door(tmp_path: Path, studies: Studies, monkeypatch: 
     monkeypatch.setattr("danqing.api.style_schooling.recipes", lambda: {"cpu": TINY})
     folders = tmp_path / "photos", tmp_path / "paintings"
     events = list(api.train_styler(*folders, minutes=0.005, out=tmp_path / "out"))
-    assert events[0].message == "3 photos, 3 paintings."
+    assert events[0].message == "3 photos; 3 paintings and 8 own manners."
     folder = tmp_path / "out" / "styler"
     wishes = {"engine": "fast", "model": folder, "size": 48}
     one, other = (api.stylize(studies.photos[0], name, **wishes).result() for name in ("oil", "pen"))
@@ -120,6 +125,9 @@ def test_through_the_public_door(tmp_path: Path, studies: Studies, monkeypatch: 
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInputError, match="has none"):
         api.train_styler(tmp_path / "none", folders[1], out=tmp_path / "out2").result()
+    monkeypatch.setenv("DANQING_HOME", str(tmp_path))
+    with pytest.raises(NotFoundError, match="data build studies"):
+        api.train_styler(out=tmp_path / "out3").result()
 
 
 def test_tiles_leave_no_seam() -> None:

@@ -20,11 +20,13 @@ from danqing.api.act import act
 from danqing.api.models import software
 from danqing.api.schooling import How, PartRun, Schooled, averaged
 from danqing.api.stylizing import SUFFIXES, eyes, within
-from danqing.errors import unknown
+from danqing.data.studies import PAINTINGS, PHOTOS, studies_folder
+from danqing.errors import BadInputError, NotFoundError, unknown
+from danqing.families.style.looks import LOOKS, exemplar
 from danqing.families.style.network import FastConfig, FastPainter, look_at
 from danqing.families.style.recipes import recipes
 from danqing.families.style.shipping import FAMILY, write_styler
-from danqing.families.style.teaching import Studies, TeachingRecipe, teaching_loss, tensor
+from danqing.families.style.teaching import Sight, Studies, TeachingRecipe, teaching_loss, tensor
 from danqing.families.text2image.recipes import PartSettings
 from danqing.images.reading import read
 from danqing.nn import precision
@@ -39,8 +41,8 @@ HELD_OUT = 0.1
 
 @act
 def train_styler(
-    photos: str | Path,
-    paintings: str | Path,
+    photos: str | Path | None = None,
+    paintings: str | Path | None = None,
     recipe: str = "cpu",
     *,
     minutes: float | None = None,
@@ -50,21 +52,30 @@ def train_styler(
 ) -> Generator[Progress, None, Schooled]:
     """Teach the fast engine; what is there already is gone on with. A tenth of the paintings is held out.
 
-    Raises NotFoundError (a recipe), BadInputError for folders without pictures, DiskError.
+    A folder that is left out is that of the set of studies (`danqing data build studies`).
+    Raises NotFoundError (a recipe, the set), BadInputError for folders without pictures, DiskError.
     """
     folder, plans = Path(out), recipes()
     if recipe not in plans:
         raise unknown("recipe of the styler", recipe, plans)
     how = How(seed, device or precision.best_device(), budget={"minutes": minutes} if minutes else {})
-    learned, _ = parted(files_in(Path(paintings)), seed)
-    shown, models = [loaded(path) for path in files_in(Path(photos))], [loaded(path) for path in learned]
-    yield Progress("train", 0.0, message=f"{len(shown)} photos, {len(models)} paintings.")
+    learned, _ = parted(files_of(paintings, PAINTINGS), seed)
+    shown, models = lessons_from(files_of(photos, PHOTOS), learned)
+    yield Progress("train", 0.0, message=f"{len(shown)} photos; {len(learned)} paintings and {len(LOOKS)} own manners.")
     run = styler_run(folder / "training", plans[recipe], shown, models, how)
     yield from run.from_where_it_stopped()
     write_styler(folder / "styler", learned_styler(folder / "training"), card_of(folder, plans[recipe], learned, seed))
     return Schooled(
         folder, f"The styler is in '{folder / 'styler'}'; stylize with --engine fast --model {folder}/styler."
     )
+
+
+def lessons_from(photos: Sequence[Path], paintings: Sequence[Path]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Photos and paintings as arrays; the manners that come with Danqing are always among the paintings."""
+    return [loaded(path) for path in photos], [
+        *(loaded(path) for path in paintings),
+        *(within(exemplar(name, LONGEST), LONGEST) for name in LOOKS),
+    ]
 
 
 def card_of(folder: Path, plan: TeachingRecipe, paintings: Sequence[Path], seed: int) -> Card:
@@ -87,10 +98,8 @@ def styler_run(
     painter, sight = FastPainter(config), eyes("max")
     painter.reader.fit(look_at(sight, [tensor(within(one, 256)) for one in paintings]))
     sight.to(how.device)
-    phases = [Phase("styler", painter, partial(teaching_loss, painter, sight))]
-    studies: Any = lambda batch: Studies(  # noqa: E731
-        photos, paintings, batch, plan.crop, plan.photos, how.seed, how.device
-    )
+    phases = [Phase("styler", painter, partial(teaching_loss, painter, Sight(sight)))]
+    studies: Any = lambda batch: Studies(photos, paintings, plan, batch, how.seed, how.device)  # noqa: E731
     return PartRun(folder, "styler", painter, phases, studies, PartSettings(plan.minutes, plan.model, plan.train), how)
 
 
@@ -102,9 +111,15 @@ def learned_styler(folder: Path) -> FastPainter:
     return painter.eval().requires_grad_(False)
 
 
-def files_in(folder: Path) -> list[Path]:
-    """Pictures of a folder and its sub-folders, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+def files_of(folder: str | Path | None, kind: str) -> list[Path]:
+    """Pictures of a folder and its sub-folders, sorted; of the set of studies, if none is given."""
+    place = studies_folder() / kind if folder is None else Path(folder)
+    if folder is None and not place.is_dir():
+        raise NotFoundError("The set of studies is not here; build it with 'danqing data build studies'.")
+    found = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise BadInputError(f"The fast engine learns from photos and paintings, and '{place}' has none.")
+    return found
 
 
 def parted(files: Sequence[Path], seed: int) -> tuple[list[Path], list[Path]]:

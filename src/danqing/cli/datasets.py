@@ -12,7 +12,7 @@ from danqing.errors import UsageError, unknown
 if TYPE_CHECKING:
     from danqing.data import PictureSet
 
-BUILDABLE = ("clipart", "fashion-mnist")
+BUILDABLE = ("clipart", "fashion-mnist", "studies")
 PERMISSIVE = "permissive"
 ON_SHEET = 100
 
@@ -25,7 +25,7 @@ def build_data(
         typer.Option(
             "--from",
             help="fashion-mnist: folder with the four IDX files; Debian's package if left out. "
-            "clipart: folder of a set without its pictures, which are drawn again.",
+            "clipart: folder of a set without its pictures, which are drawn again. studies: folder with the .deb files.",
         ),
     ] = None,
     licences: Annotated[
@@ -35,9 +35,12 @@ def build_data(
     """Make a full data set. Until then the part of it that comes with Danqing is used, if there is one."""
     if name not in BUILDABLE:
         raise unknown("data set to build", name, BUILDABLE)
-    if name == "fashion-mnist" and licences != PERMISSIVE:
-        raise UsageError("Fashion-MNIST has one licence, MIT; leave --licences out.")
-    path = build_clipart(talk, licences, source) if name == "clipart" else build_fashion_mnist(talk, source)
+    if name != "clipart" and licences != PERMISSIVE:
+        raise UsageError(f"The licences of {name} cannot be chosen; leave --licences out.")
+    if name == "clipart":
+        path = build_clipart(talk, licences, source)
+    else:
+        path = build_studies(talk, source) if name == "studies" else build_fashion_mnist(talk, source)
     talk.say(f"{name} is in {path}.")
     return {"name": name, "file": path}
 
@@ -47,6 +50,17 @@ def build_fashion_mnist(talk: Talk, source: Path | None) -> Path:
 
     with talk.drawing() as draw:
         return build(source, draw)
+
+
+def build_studies(talk: Talk, source: Path | None) -> Path:
+    from danqing.data.fashion_mnist import danqing_home
+    from danqing.data.studies import studies_folder
+    from danqing.data.studies.building import build
+
+    with talk.drawing() as draw:
+        for progress in build(danqing_home() / "cache" / "studies", source):
+            draw(progress)
+    return studies_folder()
 
 
 def build_clipart(talk: Talk, licences: str, source: Path | None) -> Path:

@@ -43,8 +43,12 @@ def train_painter(
 
 def train_styler(
     talk: Talk,
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder of photos.")],
-    paintings: Annotated[Path, typer.Argument(metavar="PAINTINGS", help="A folder of paintings.")],
+    photos: Annotated[
+        Path | None, typer.Argument(help="A folder of photos; the set of studies if left out.", show_default=False)
+    ] = None,
+    paintings: Annotated[
+        Path | None, typer.Argument(help="A folder of paintings; the same.", show_default=False)
+    ] = None,
     recipe: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
     minutes: Annotated[float | None, typer.Option(help="Budget; the recipe's if none, a larger one goes on.")] = None,
     out: Annotated[Path, typer.Option(help="Folder; what is there is gone on with.")] = Path("runs/styler"),
@@ -60,7 +64,8 @@ def train_styler(
     try:
         made = talk.follow(act, whole_steps=True)
     except KeyboardInterrupt:
-        words = ["danqing", "train-styler", str(photos), str(paintings), "--recipe", recipe, "--out", str(out)]
+        folders = [str(folder) for folder in (photos, paintings) if folder]
+        words = ["danqing", "train-styler", *folders, "--recipe", recipe, "--out", str(out)]
         raise KeyboardInterrupt(f"Stopped; what was learned is kept. Go on with: {shlex.join(words)}") from None
     talk.say(made.message)
     return {"folder": made.folder, "message": made.message}

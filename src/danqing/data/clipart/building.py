@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from danqing.data import debian
 from danqing.data.clipart import openclipart
 from danqing.data.clipart.colouring import colour_words
 from danqing.data.clipart.fetching import fetch
@@ -124,13 +125,13 @@ def _wanted(cache: Path, sources: Sequence[Source], kept: Collected) -> Iterator
         yield source.slug, list(drawings(source, cache, reference, kept.left_out[source.slug]))
     slug = openclipart.SLUG
     try:
-        package = openclipart.fetch(cache)
+        package = debian.fetch(openclipart.PACKAGE, cache)
         found = list(openclipart.clips(package))
     except NotFoundError as error:
         kept.missing[slug] = str(error)
         return
     words = vocabulary(cache, sources, reference)
-    kept.packages.append({"name": openclipart.PACKAGE, "version": package.stem.split("_")[1].replace("%3a", ":")})
+    kept.packages.append({"name": openclipart.PACKAGE, "version": debian.version(package)})
     yield slug, list(openclipart.drawings(found, words, kept.left_out[slug]))
 
 

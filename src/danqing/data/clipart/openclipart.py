@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
-import subprocess
-import tarfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from danqing.data import debian
 from danqing.data.clipart.choosing import UNWANTED
 from danqing.data.clipart.rendering import squared
 from danqing.data.clipart.rows import KINDS, Drawing, Row
-from danqing.errors import NotFoundError
 
 SLUG = "openclipart"
 PACKAGE = "openclipart-svg"
@@ -27,7 +23,6 @@ ROOT = "./usr/share/openclipart/svg/"
 LICENCE = "CC-PDDC"
 WEIGHT = 0.5
 """of its drawings: less even, and less well named than emoji"""
-SECONDS = 600
 LARGEST = 400_000
 """bytes of a drawing; larger ones take seconds and hold photographs"""
 SERIES = 4
@@ -59,46 +54,18 @@ class Clip:
     keywords: tuple[str, ...]
 
 
-def fetch(folder: Path) -> Path:
-    """The .deb in `folder`, downloaded with apt-get where it is not there yet. Raises NotFoundError."""
-    found = sorted(folder.glob(f"{PACKAGE}_*.deb"))
-    if not all(map(shutil.which, ("apt-get", "dpkg-deb"))):
-        raise NotFoundError("This system has no apt-get and dpkg-deb, so the drawings of openclipart are left out.")
-    if not found:
-        command = ["apt-get", "download", PACKAGE]
-        try:
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=SECONDS)
-        except (subprocess.SubprocessError, OSError):
-            for broken in folder.glob(f"{PACKAGE}_*.deb"):
-                broken.unlink()
-        found = sorted(folder.glob(f"{PACKAGE}_*.deb"))
-    if not found:
-        raise NotFoundError(f"apt-get could not download {PACKAGE}, so the drawings of openclipart are left out.")
-    return found[-1]
-
-
 def clips(package: Path) -> Iterator[Clip]:
-    """The drawings of a .deb, sorted by path; read from its tar, nothing is unpacked. Raises NotFoundError."""
-    found = []
-    try:
-        with _tar(package) as archive:
-            for entry in archive:
-                path = entry.name.removeprefix(ROOT)
-                if entry.isfile() and path.endswith(".svg") and entry.size <= LARGEST and not path.startswith(LEFT_OUT):
-                    file = archive.extractfile(entry)
-                    found.append(read_clip(path, file.read().decode("utf-8", "replace") if file else ""))
-    except (tarfile.TarError, subprocess.SubprocessError, OSError) as error:
-        raise NotFoundError(f"{package.name} cannot be read ({error}), so openclipart is left out.") from None
+    """The drawings of a .deb, sorted by path. Raises NotFoundError."""
+
+    def wanted(path: str, size: int) -> bool:
+        inside = path.removeprefix(ROOT)
+        return path.endswith(".svg") and size <= LARGEST and not inside.startswith(LEFT_OUT)
+
+    found = (
+        read_clip(path.removeprefix(ROOT), text.decode("utf-8", "replace"))
+        for path, text in debian.files(package, wanted)
+    )
     yield from sorted(found, key=lambda clip: clip.path)
-
-
-@contextmanager
-def _tar(package: Path) -> Iterator[tarfile.TarFile]:
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-            yield archive
-        if process.stdout is not None:
-            process.stdout.read()  # what follows the archive's end, so that dpkg-deb can finish
 
 
 def read_clip(path: str, text: str) -> Clip:

@@ -20,13 +20,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from danqing.errors import BadInputError
 from danqing.families.style.colours import recoloured
 from danqing.families.style.eyes import Eyes
-from danqing.families.style.measures import both_distance, moments, normalised, total_variation
+from danqing.families.style.measures import Moments, both_distance, moments, normalised, total_variation
 from danqing.families.style.network import SEEN, FastPainter, numbers_of
 from danqing.images.arrays import to_floats
-from danqing.nn.chance import generator
+from danqing.nn.chance import derive
 from danqing.settings import check_least
 from danqing.types import Batch, Now
 
@@ -36,6 +35,10 @@ IN_OWN = 0.12
 """share of photos that are painted in their own manner"""
 SPREAD = 0.1
 """noise on the manner in training, so that neighbouring manners paint alike"""
+PAINTED = 0.1
+"""share of "photos" that are pieces of paintings"""
+SMALLEST = 0.25
+"""of a picture's shorter side is the smallest piece that is cut"""
 RECOLOURED = 0.3
 """share of paintings that get another one's palette: many more styles from few"""
 
@@ -47,6 +50,8 @@ class TeachingRecipe:
     minutes: float
     crop: int = 128
     """side of the pieces, pixels"""
+    pieces: int = 4000
+    """pieces of photos that are cut, once; half as many of paintings. What VGG-19 sees of them is kept in memory"""
     photos: int = 2
     """photos that are painted in each manner of a step; the batch is a multiple of it"""
     model: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +60,7 @@ class TeachingRecipe:
 
     def __post_init__(self) -> None:
         check_least(32, crop=self.crop)
+        check_least(2, pieces=self.pieces)
         check_least(1, photos=self.photos)
 
 
@@ -65,16 +71,10 @@ class Studies:
     photos: Sequence[np.ndarray]
     """(H, W, 3) uint8, any sizes"""
     paintings: Sequence[np.ndarray]
+    recipe: TeachingRecipe
     batch: int
-    crop: int
-    per: int
-    """photos for each painting"""
     seed: int
     device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        if not self.photos or not self.paintings:
-            raise BadInputError("The fast engine learns from photos and paintings; one of the folders has none.")
 
     @cached_property
     def small(self) -> list[Tensor]:
@@ -82,29 +82,42 @@ class Studies:
         return [tensor(np.asarray(Image.fromarray(one).resize((64, 64)))) for one in self.paintings]
 
     def at(self, step: int) -> Batch:
-        """Photos (B, 3, S, S) and, as `style`, paintings (B / per, 3, S, S), all in [-1, 1]."""
-        rng = np.random.default_rng(generator("studies", self.seed, step).initial_seed())
-        photos = [
-            piece(self.photos[int(rng.integers(len(self.photos)))], self.crop, 0.3, rng) for _ in range(self.batch)
-        ]
-        paintings = [self.painting(rng) for _ in range(self.batch // self.per)]
-        pictures = torch.stack([tensor(one) for one in photos]).to(self.device)
-        return Batch(pictures, None, {"style": torch.stack(paintings).to(self.device)})
+        """Photos (B, 3, S, S) and, as `style`, paintings (B / per, 3, S, S), all in [-1, 1], and their numbers."""
+        rng = self.chance("step", step)
+        photos = rng.integers(self.recipe.pieces, size=self.batch).tolist()
+        styles = rng.integers(self.recipe.pieces // 2, size=self.batch // self.recipe.photos).tolist()
+        pictures = torch.stack([self.photo(number) for number in photos])
+        given = {
+            "number": torch.tensor(photos),
+            "style": torch.stack([self.painting(number) for number in styles]).to(self.device),
+            "style_number": torch.tensor(styles),
+        }
+        return Batch(pictures.to(self.device), None, given)
 
-    def painting(self, rng: np.random.Generator) -> Tensor:
-        """A piece of one, sometimes in the palette of another, or in other colours altogether."""
-        made = tensor(piece(self.paintings[int(rng.integers(len(self.paintings)))], self.crop, 0.4, rng))
+    def photo(self, number: int) -> Tensor:
+        """(3, S, S); some are pieces of paintings, which are to be painted anew too."""
+        rng = self.chance("photo", number)
+        shown = self.paintings if rng.random() < PAINTED else self.photos
+        return tensor(piece(shown[int(rng.integers(len(shown)))], self.recipe.crop, rng))
+
+    def painting(self, number: int) -> Tensor:
+        """(3, S, S), sometimes in the palette of another painting, or in other colours altogether."""
+        rng = self.chance("painting", number)
+        made = tensor(piece(self.paintings[int(rng.integers(len(self.paintings)))], self.recipe.crop, rng))
         how = rng.random()
         if how < RECOLOURED:
             return recoloured(made, self.small[int(rng.integers(len(self.small)))])
         return made[torch.from_numpy(rng.permutation(3))] if how < RECOLOURED + 0.1 else made
 
+    def chance(self, what: str, number: int) -> np.random.Generator:
+        return np.random.default_rng(derive("studies", self.seed, what, number))
 
-def piece(picture: np.ndarray, side: int, least: float, rng: np.random.Generator) -> np.ndarray:
-    """(side, side, 3) of a square of at least that share of the shorter side, perhaps mirrored or turned."""
+
+def piece(picture: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """(side, side, 3) of a square of at least SMALLEST of the shorter side, perhaps mirrored or turned."""
     height, width = picture.shape[:2]
     shorter = min(height, width)
-    cut = max(min(side, shorter), round(shorter * rng.uniform(least, 1)))
+    cut = max(min(side, shorter), round(shorter * rng.uniform(SMALLEST, 1)))
     top, left = rng.integers(height - cut + 1), rng.integers(width - cut + 1)
     square = Image.fromarray(picture[top : top + cut, left : left + cut])
     made = np.asarray(square.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0))
@@ -117,26 +130,58 @@ def tensor(picture: np.ndarray) -> Tensor:
     return torch.from_numpy(to_floats(picture.transpose(2, 0, 1)))
 
 
-def teaching_loss(painter: FastPainter, eyes: Eyes, batch: Batch, now: Now) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """VGG-19, and what it has seen of the pieces so far: each comes back many times, and looking is half of the work."""
+
+    eyes: Eyes
+    things: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    """photo -> content layer -> features (C, h, w), normalised, in half precision"""
+    manners: dict[int, dict[str, Moments]] = field(default_factory=dict)
+    """painting -> style layer -> statistics, in half precision"""
+
+    @torch.no_grad()
+    def content(self, pictures: Tensor, numbers: Sequence[int]) -> list[dict[str, Tensor]]:
+        """Of each photo of a batch (B, 3, S, S)."""
+        for picture, number in zip(pictures, numbers, strict=True):  # one by one, so that a resumed run sees the same
+            if number not in self.things:
+                self.things[number] = {k: normalised(h).half() for k, h in self.eyes(picture, CONTENTS).items()}
+        return [{k: h.float() for k, h in self.things[number].items()} for number in numbers]
+
+    @torch.no_grad()
+    def style(self, pictures: Tensor, numbers: Sequence[int]) -> list[dict[str, Moments]]:
+        """Of each painting of a batch (B, 3, S, S)."""
+        for picture, number in zip(pictures, numbers, strict=True):
+            if number not in self.manners:
+                found = self.manner(picture)
+                self.manners[number] = {k: Moments(one.mean, one.second.half()) for k, one in found.items()}
+        return [
+            {k: Moments(one.mean, one.second.float()) for k, one in self.manners[number].items()} for number in numbers
+        ]
+
+    @torch.no_grad()
+    def manner(self, picture: Tensor) -> dict[str, Moments]:
+        return {k: moments(h) for k, h in self.eyes(picture, SEEN).items()}
+
+
+def teaching_loss(painter: FastPainter, sight: Sight, batch: Batch, now: Now) -> Tensor:
     x, paintings, rows = batch.pictures, batch.given["style"], len(batch.pictures)
-    per, layers = rows // len(paintings), {*SEEN, *CONTENTS}
-    with torch.no_grad():
-        photo, style = eyes.many(x, layers), eyes.many(paintings, SEEN)
+    per = rows // len(paintings)
+    photo = sight.content(x, batch.given["number"].tolist())
+    style = sight.style(paintings, batch.given["style_number"].tolist())
     own = now.chance.keep(IN_OWN, rows)
-    wanted = [photo if own[row] else style for row in range(rows)]
-    places = [row if own[row] else row // per for row in range(rows)]
-    aims = [{k: moments(one[k][place]) for k in SEEN} for one, place in zip(wanted, places, strict=True)]
+    aims = [sight.manner(x[row]) if own[row] else style[row // per] for row in range(rows)]
     manner = painter.reader(torch.stack([numbers_of(aim) for aim in aims]))
     manner = manner + SPREAD * now.chance.normal_like(manner)
     noise = now.chance.normal(rows, painter.config.noise, x.shape[2] // 2 + 16, x.shape[3] // 2 + 16)
     y = painter(x, manner, noise.to(x))
-    made = eyes.many(y, layers)
+    made = sight.eyes.many(y, {*SEEN, *CONTENTS})
     strokes, things = x.new_zeros(()), x.new_zeros(())
     for row in range(rows):
         for k in SEEN:
             strokes = strokes + both_distance(moments(made[k][row]), aims[row][k]).log1p()
         for k, weight in CONTENTS.items():
-            things = things + weight * F.mse_loss(normalised(made[k][row]), normalised(photo[k][row]))
+            things = things + weight * F.mse_loss(normalised(made[k][row]), photo[row][k])
     same = ((y - x).abs().flatten(1).mean(1) * own.to(x)).sum()
     now.notes.update(style=strokes.detach() / rows / len(SEEN), content=things.detach() / rows)
     return (STYLE * strokes / len(SEEN) + CONTENT * things + OWN * same) / rows + SMOOTH * total_variation(y)

@@ -89,18 +89,37 @@ class Prior(nn.Module):
         seen = seen + self.place
         style_token = self.style(said.style)[:, None]
         text = self.words(tokens) * said.weights[:, :, None] + self.order[: tokens.shape[1]]
-        x = torch.cat([seen, style_token, text], dim=1)  # (B, 17 + 1 + L, D)
-        there = torch.cat([torch.ones_like(tokens[:, :1]).expand(-1, 2 + CELLS), tokens], dim=1) != 0
-        bend = self.steer(F.silu(self.time(t))).unflatten(1, (6, -1))
+        seats = Seats(torch.cat([torch.ones_like(tokens[:, :1]).expand(-1, 2 + CELLS), tokens], dim=1) != 0)
+        x = seats.packed(torch.cat([seen, style_token, text], dim=1))  # (B, 17 + 1 + L, D) -> (N, D)
+        bend = self.steer(F.silu(self.time(t))).unflatten(1, (6, -1))[seats.rows]
         for block in self.blocks:
-            x = block(x, bend, there[:, None, None])
-        x = F.rms_norm(x[:, : 1 + CELLS], x.shape[-1:])
+            x = block(x, bend, seats)
+        x = F.rms_norm(seats.spread(x)[:, : 1 + CELLS], x.shape[-1:])
         out = torch.cat([self.outward_whole(x[:, 0]), self.outward_cell(x[:, 1:]).flatten(1)], dim=1)
         return gist + flow.from_rest(out.float(), rest, t, 1.0)
 
     def parts(self, e: Tensor) -> tuple[Tensor, Tensor]:
         """(B, total) -> (B, whole), (B, 16, per cell)."""
         return e[:, : self.config.whole], e[:, self.config.whole :].unflatten(1, (CELLS, -1))
+
+
+class Seats:
+    """Which places of (B, T) hold a token: captions are short, so only their own tokens are worked on."""
+
+    def __init__(self, there: Tensor) -> None:
+        self.there = there
+        self.places = there.flatten().nonzero()[:, 0]
+        self.rows = self.places // there.shape[1]
+        """(N,) which row of the batch a token belongs to"""
+
+    def packed(self, x: Tensor) -> Tensor:
+        """(B, T, …) -> (N, …)."""
+        return x.flatten(0, 1)[self.places]
+
+    def spread(self, x: Tensor) -> Tensor:
+        """(N, …) -> (B, T, …), 0 where no token is."""
+        wide = x.new_zeros(self.there.numel(), *x.shape[1:])
+        return wide.index_copy(0, self.places, x).unflatten(0, self.there.shape)
 
 
 class Block(nn.Module):
@@ -115,13 +134,14 @@ class Block(nn.Module):
         self.bias = nn.Parameter(torch.zeros(6, width))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, steer: Tensor, there: Tensor) -> Tensor:
-        """x (B, T, D), steer (B, 6, D), there (B, 1, 1, T) bool: which tokens may be looked at."""
-        s1, b1, g1, s2, b2, g2 = (steer + self.bias)[:, :, None].unbind(1)
+    def forward(self, x: Tensor, steer: Tensor, seats: Seats) -> Tensor:
+        """x (N, D), steer (N, 6, D)."""
+        s1, b1, g1, s2, b2, g2 = (steer + self.bias).unbind(1)
         h = F.rms_norm(x, x.shape[-1:]) * (1 + s1) + b1
-        q, k, v = self.qkv(h).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = self.qkv(h).unflatten(1, (3, self.heads, -1)).unbind(1)
         q, k = F.rms_norm(q, q.shape[-1:]), F.rms_norm(k, k.shape[-1:])
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=there).transpose(1, 2).flatten(2)
-        x = x + (1 + g1) * self.dropout(self.out(mixed))
-        a, b = self.up(F.rms_norm(x, x.shape[-1:]) * (1 + s2) + b2).chunk(2, dim=2)
+        q, k, v = seats.spread(torch.stack([q, k, v], dim=1)).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seats.there[:, None, None])
+        x = x + (1 + g1) * self.dropout(self.out(seats.packed(mixed.transpose(1, 2).flatten(2))))
+        a, b = self.up(F.rms_norm(x, x.shape[-1:]) * (1 + s2) + b2).chunk(2, dim=1)
         return x + (1 + g2) * self.dropout(self.down(F.silu(a) * b))

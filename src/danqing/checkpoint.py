@@ -32,14 +32,14 @@ WEIGHTS, CARD, TRAINING = "weights.safetensors", "card.json", "training.safetens
 def save_model(folder: Path, tensors: Mapping[str, Tensor], card: Card) -> str:
     """Write a model folder; returns the sha256 of the tensors."""
     text = json.dumps(card.plain(), ensure_ascii=False, indent=1, sort_keys=True)
-    sha = _save(folder / WEIGHTS, tensors, {"card": text})
+    sha = save_tensors(folder / WEIGHTS, tensors, {"card": text})
     write_atomic(folder / CARD, text.encode())
     return sha
 
 
 def load_model(folder: Path) -> tuple[dict[str, Tensor], Card, str]:
     """Tensors, card and sha256; BadWeightsError if the file is broken, foreign or from a newer Danqing."""
-    tensors, notes = _load(folder / WEIGHTS)
+    tensors, notes = load_tensors(folder / WEIGHTS)
     return tensors, _card(notes, folder / WEIGHTS), notes["sha256"]
 
 
@@ -49,20 +49,20 @@ def read_card(folder: Path) -> Card:
 
 
 def save_training(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    _save(folder / TRAINING, tensors, {"state": json.dumps(state, sort_keys=True)})
+    save_tensors(folder / TRAINING, tensors, {"state": json.dumps(state, sort_keys=True)})
 
 
 def load_training(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """NotFoundError where there is nothing to resume."""
     if not (folder / TRAINING).exists():
         raise NotFoundError(f"There is no unfinished training in '{folder}'; train without --resume.")
-    tensors, notes = _load(folder / TRAINING)
+    tensors, notes = load_tensors(folder / TRAINING)
     if "state" not in notes:
         raise BadWeightsError(f"'{folder / TRAINING}' holds no training state; train without --resume.")
     return tensors, json.loads(notes["state"])
 
 
-def _save(path: Path, tensors: Mapping[str, Tensor], notes: dict[str, str]) -> str:
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], notes: dict[str, str]) -> str:
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     sha = digest(whole)
     with atomic_path(path) as temporary:
@@ -74,7 +74,7 @@ def _save(path: Path, tensors: Mapping[str, Tensor], notes: dict[str, str]) -> s
     return sha
 
 
-def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     notes = _notes(path)
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)

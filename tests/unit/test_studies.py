@@ -109,9 +109,13 @@ def test_the_set_is_built_from_packages_without_a_network(tmp_path: Path, monkey
     monkeypatch.setenv("DANQING_HOME", str(tmp_path / "home"))
     rng = np.random.default_rng(0)
     free, alike, tiny = (rng.integers(0, 256, (side, 600, 3)).astype(np.uint8) for side in (400, 500, 30))
-    credits = b"Copyright: A\nLicense: CC0-1.0\nFiles:\nfree.webp\n\nCopyright: B\nLicense: CC-BY-SA 4.0\nFiles: alike.webp"
+    credits = (
+        b"Copyright: A\nLicense: CC0-1.0\nFiles:\nfree.webp\n\nCopyright: B\nLicense: CC-BY-SA 4.0\nFiles: alike.webp"
+    )
     photos = resource_file({"README": credits, "free.webp": webp(free), "alike.webp": webp(alike), "bad.webp": b""})
-    paintings = resource_file({"resource/board/board1.qml": BOARD.encode(), "resource/image/wave.webp": webp(tiny[:, :100])})
+    paintings = resource_file(
+        {"resource/board/board1.qml": BOARD.encode(), "resource/image/wave.webp": webp(tiny[:, :100])}
+    )
     rcc = "usr/share/gcompris-qt/rcc/"
     deb(tmp_path, "gcompris-qt-data", {f"{rcc}erase.rcc": photos, f"{rcc}paintings.rcc": paintings})
     licence = b"Files: 16.04/a_by_B.jpg\nCopyright: B\nLicense: CC-BY-4.0\n"

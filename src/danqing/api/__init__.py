@@ -12,8 +12,10 @@ from danqing.api.schooling import Schooled, train_painter
 from danqing.api.studios import Studio, load_painter
 from danqing.api.style_schooling import train_styler
 from danqing.api.stylizing import exemplars, stylize, stylize_all, stylize_film
+from danqing.api.teaching import teach_style
 from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
+from danqing.home import taught_names
 
 __all__ = [
     "Act",
@@ -45,6 +47,8 @@ __all__ = [
     "stylize",
     "stylize_all",
     "stylize_film",
+    "taught_names",
+    "teach_style",
     "train",
     "train_painter",
     "train_styler",

@@ -24,6 +24,8 @@ from danqing.families.style.optimise import Job, optimise, resized
 from danqing.families.style.painting import stylized
 from danqing.families.style.settings import GatysConfig
 from danqing.families.style.shipping import read_styler
+from danqing.families.style.taught import Taught, read_taught
+from danqing.home import taught_file, taught_names
 from danqing.images.arrays import to_arrays, to_floats
 from danqing.images.films import redrawn
 from danqing.images.reading import BadPictureError, read_rgba
@@ -218,11 +220,13 @@ def style_order(picture: Look, styles: Look | Sequence[Look], **wishes: Unpack[W
     config = settings.read(GatysConfig, options, "the settings of the optimiser")
     config = replace(config, style=config.style * wanted.strength**2)
     content, alpha = framed(picture, wanted.size)
-    job = Job(
-        content, regions(content, named, shares, wishes.get("masks"), wanted), wanted.brush, min(1.0, wanted.strength)
-    )
     fast, sha = styler(wishes.get("engine", "gatys"), wishes.get("model"))
-    recipe = recipe_of(wanted, named, shares, wishes.get("seed", 0), content, None if fast else config, sha)
+    seed = wishes.get("seed", 0)
+    exemplars = [exemplar_of(look, share, content, wanted, seed) for look, share in zip(named, shares, strict=True)]
+    if fast:
+        check_taught(named, sha)
+    job = Job(content, regions(content, exemplars, wishes.get("masks")), wanted.brush, min(1.0, wanted.strength))
+    recipe = recipe_of(wanted, named, shares, seed, content, None if fast else config, sha)
     return StyleOrder(job, config, alpha, recipe, wanted.strength, fast)
 
 
@@ -278,31 +282,43 @@ def checked_weights(weights: Sequence[float] | None, count: int) -> list[float]:
     return found
 
 
-def regions(
-    content: Tensor, named: Sequence[Look], shares: Sequence[float], masks: Sequence[Look] | None, wanted: Wanted
-) -> list[Region]:
+def regions(content: Tensor, exemplars: Sequence[Exemplar], masks: Sequence[Look] | None) -> list[Region]:
     """All styles mixed over the whole picture, or each on its mask."""
-    exemplars = [
-        Exemplar(style_picture(look, content, wanted), weight) for look, weight in zip(named, shares, strict=True)
-    ]
     if masks is None:
         return [Region(exemplars)]
-    if len(masks) != len(named):
-        raise UsageError(f"{len(masks)} masks for {len(named)} styles came; give one for each.")
+    if len(masks) != len(exemplars):
+        raise UsageError(f"{len(masks)} masks for {len(exemplars)} styles came; give one for each.")
     size = tuple(content.shape[-2:])
     return [Region([one], mask_of(mask, size)) for one, mask in zip(exemplars, masks, strict=True)]
 
 
-def style_picture(look: Look, content: Tensor, wanted: Wanted) -> Tensor:
-    """(3, h, w) in [-1, 1] at the scale of the result, in the photo's colours where those are to be kept."""
-    longest = max(content.shape[-2:])
-    own = own_name(look)
-    if own is None and isinstance(look, (str, Path)) and not Path(look).exists():
-        raise unknown("style or picture", str(look), looks.LOOKS)
-    array = opaque(pixels_of(look)) if own is None else looks.exemplar(own, longest)
+def exemplar_of(look: Look, weight: float, content: Tensor, wanted: Wanted, seed: int) -> Exemplar:
+    """A style at the scale of the result, in the photo's colours where those are to be kept."""
+    longest, manner = max(content.shape[-2:]), None
+    if own := own_name(look):
+        array = looks.exemplar(own, longest)
+    elif taught := taught_manner(look):
+        array, manner = taught.drawn(seed)
+    elif isinstance(look, (str, Path)) and not Path(look).exists():
+        raise unknown("style or picture", str(look), [*looks.LOOKS, *taught_names()])
+    else:
+        array = opaque(pixels_of(look))
     found = to_tensor(within(array, longest))
     change = RECOLOURINGS.get(wanted.keep_colours or "")
-    return change(found, content) if change else found
+    return Exemplar(change(found, content) if change else found, weight, manner=None if change else manner)
+
+
+def taught_manner(look: Look) -> Taught | None:
+    """What was taught under that name, if anything was."""
+    return read_taught(taught_file(look)) if isinstance(look, str) and look in taught_names() else None
+
+
+def check_taught(named: Sequence[Look], sha: str) -> None:
+    """A taught manner means something to the engine it was taught with, and to no other."""
+    for look in named:
+        taught = taught_manner(look)
+        if taught and taught.engine != sha[: len(taught.engine)]:
+            raise UsageError(f"'{look}' was taught with another fast engine; teach it again with this one.")
 
 
 def framed(picture: Look, size: int | None) -> tuple[Tensor, np.ndarray | None]:

@@ -15,7 +15,7 @@ from danqing.cli.painting import interpolate, sample
 from danqing.cli.presets import list_presets, show_preset
 from danqing.cli.replaying import info, replay
 from danqing.cli.schooling import train_painter, train_styler
-from danqing.cli.stylizing import list_styles, sheet_of_styles, stylize
+from danqing.cli.stylizing import list_styles, sheet_of_styles, stylize, teach_style
 from danqing.cli.texttopicture import blend, describe, paint, vary
 from danqing.cli.training import train
 from danqing.version import __version__
@@ -48,6 +48,7 @@ command(app, "describe", "danqing describe drawing.png --lang zh")(describe)
 command(app, "stylize", "danqing stylize photo.jpg oil --keep-colours recolour")(stylize)
 command(app, "train", "danqing train diffusion fashion-mnist --minutes 2")(train)
 command(app, "train-painter", "danqing train-painter --recipe cpu --out runs/painter")(train_painter)
+command(app, "teach-style", "danqing teach-style folder --name 齐白石")(teach_style)
 command(app, "train-styler", "danqing train-styler photos paintings --minutes 360")(train_styler)
 command(app, "sample", "danqing sample runs/flow-28-fashion-mnist -n 16 --seed 7 --label dress")(sample)
 command(app, "interpolate", "danqing interpolate runs/flow-28-fashion-mnist 0 1 2 --gif")(interpolate)

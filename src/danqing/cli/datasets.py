@@ -25,7 +25,8 @@ def build_data(
         typer.Option(
             "--from",
             help="fashion-mnist: folder with the four IDX files; Debian's package if left out. "
-            "clipart: folder of a set without its pictures, which are drawn again. studies: folder with the .deb files.",
+            "clipart: folder of a set without its pictures, which are drawn again. "
+            "studies: folder with the packages' .deb files.",
         ),
     ] = None,
     licences: Annotated[
@@ -53,9 +54,9 @@ def build_fashion_mnist(talk: Talk, source: Path | None) -> Path:
 
 
 def build_studies(talk: Talk, source: Path | None) -> Path:
-    from danqing.data.fashion_mnist import danqing_home
     from danqing.data.studies import studies_folder
     from danqing.data.studies.building import build
+    from danqing.home import danqing_home
 
     with talk.drawing() as draw:
         for progress in build(danqing_home() / "cache" / "studies", source):
@@ -69,7 +70,7 @@ def build_clipart(talk: Talk, licences: str, source: Path | None) -> Path:
     from danqing.data.clipart import clipart_folder
     from danqing.data.clipart.building import build
     from danqing.data.clipart.redrawing import redraw
-    from danqing.data.fashion_mnist import danqing_home
+    from danqing.home import danqing_home
 
     with talk.drawing() as draw:
         steps = redraw(source, danqing_home(), os.cpu_count() or 1) if source else build(danqing_home(), licences)

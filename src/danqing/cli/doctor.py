@@ -14,7 +14,8 @@ EXTRAS = {"video": "av", "tensorboard": "tensorboard"}
 
 def doctor(talk: Talk) -> dict[str, Any]:
     """Show what this machine has and what is fast. Cores, memory, device, precision, extras, folders."""
-    from danqing.data.fashion_mnist import danqing_home, full_path
+    from danqing.data.fashion_mnist import full_path
+    from danqing.home import danqing_home
 
     found = {
         "danqing": __version__,

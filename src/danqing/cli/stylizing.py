@@ -21,10 +21,11 @@ Looks = Sequence[str | Path]
 
 
 def complete_looks(incomplete: str) -> Iterator[str]:
-    """The manners that come with Danqing, then files."""
+    """The manners that come with Danqing, those that were taught, then files."""
+    from danqing.home import taught_names
     from danqing.presets import looks
 
-    yield from (name for name in looks() if name.startswith(incomplete))
+    yield from (name for name in (*looks(), *taught_names()) if name.startswith(incomplete))
     yield from complete_paths(incomplete)
 
 
@@ -37,7 +38,9 @@ def stylize(
     styles: Annotated[
         list[str],
         typer.Argument(
-            metavar="STYLE…", help="Pictures or manners that come with Danqing.", autocompletion=complete_looks
+            metavar="STYLE…",
+            help="Pictures, or manners that come with Danqing or were taught.",
+            autocompletion=complete_looks,
         ),
     ],
     weights: Annotated[str | None, typer.Option(help="Of several styles, such as 2,1.")] = None,
@@ -60,10 +63,8 @@ def stylize(
 
     Ctrl+C keeps what is there; a folder goes on where it stopped.
     """
-    from danqing.presets import looks
     from danqing.settings import parse_assignment
 
-    looked_at = [style if style in looks() else Path(style) for style in styles]
     wishes = {
         "weights": numbers(weights) if weights else None,
         "masks": [Path(path) for path in mask] if mask else None,
@@ -78,7 +79,7 @@ def stylize(
     }
     folder = made(FOLDER if out is None else out)
     act = many if Path(picture).is_dir() else film if Path(picture).suffix.lower() in FILMS else one
-    return act(talk, Path(picture), looked_at, wishes, folder)
+    return act(talk, Path(picture), styles, wishes, folder)
 
 
 def one(talk: Talk, picture: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -157,12 +158,37 @@ def numbers(text: str) -> list[float]:
 
 
 def list_styles(talk: Talk) -> dict[str, Any]:
-    """The manners that come with Danqing."""
+    """The manners that come with Danqing, and those that were taught on this machine."""
+    from danqing.home import taught_names
     from danqing.presets import looks
 
     rows = [{"name": name, **row["title"], "about": row["about"]} for name, row in looks().items()]
+    rows += [{"name": name, "en": name, "zh": name, "about": "taught on this machine"} for name in taught_names()]
     talk.table(("name", "中文", "about"), [(row["name"], row["zh"], row["about"]) for row in rows])
     return {"styles": rows}
+
+
+def teach_style(
+    talk: Talk,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="1 to 50 pictures by one painter or school.")],
+    name: Annotated[str, typer.Option(help="What the manner is to be called, such as 齐白石.")],
+    steps: Annotated[int, typer.Option(help="More take longer and come closer.")] = 150,
+    model: Annotated[Path | None, typer.Option(help="Folder of a fast engine; Danqing's own if left out.")] = None,
+    seed: Annotated[int, typer.Option(help="Everything that is chance follows from it.")] = 0,
+) -> dict[str, Any]:
+    """Teach the fast engine a manner, which `stylize` then knows by its name. Ctrl+C keeps what is there."""
+    from danqing import api
+    from danqing.home import taught_file
+
+    act = api.teach_style(folder, name, steps=steps, model=model, seed=seed)
+    try:
+        path = talk.follow(act, whole_steps=True)
+    except KeyboardInterrupt:
+        if taught_file(name).exists():
+            raise KeyboardInterrupt(f"Stopped by Ctrl+C; what was learned is kept as '{name}'.") from None
+        raise
+    talk.say(f"'{name}' is taught: danqing stylize photo.jpg {name} --engine fast ({path}).")
+    return {"name": name, "file": path}
 
 
 def sheet_of_styles(

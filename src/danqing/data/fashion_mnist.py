@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import shutil
 import subprocess
 import tempfile
@@ -20,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.lib import format as npy
-from platformdirs import user_data_path
 
 from danqing.data.arrays import arrays
 from danqing.data.labels import FASHION_LABELS
 from danqing.data.pictures import Origin, PictureSet, picture_set
 from danqing.data.wanted import Parts, Report, Wanted
 from danqing.errors import BadInputError, DiskError, NotFoundError
+from danqing.home import danqing_home
 from danqing.images.writing import atomic_path
 from danqing.registry import register
 from danqing.types import Progress
@@ -41,12 +40,6 @@ FILES = {"train": ("train", 60_000), "test": ("t10k", 10_000)}
 
 Arrays = dict[str, np.ndarray]
 """train_pictures, test_pictures (N, 28, 28) uint8; train_labels, test_labels (N,) uint8"""
-
-
-def danqing_home() -> Path:
-    """Where data are kept: the environment's DANQING_HOME, else the usual folder of this system."""
-    home = os.environ.get("DANQING_HOME")
-    return Path(home).expanduser() if home else user_data_path("danqing")
 
 
 def full_path() -> Path:

@@ -14,8 +14,8 @@ import numpy as np
 
 from danqing.data.clipart.rendering import over_white
 from danqing.data.clipart.rows import Row, read_row
-from danqing.data.fashion_mnist import danqing_home
 from danqing.errors import BadInputError, NotFoundError
+from danqing.home import danqing_home
 
 FORMAT = 1
 

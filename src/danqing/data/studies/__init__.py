@@ -10,7 +10,7 @@ and CC-BY are taken; each picture's licence and author stand in sources.tsv.
 
 from pathlib import Path
 
-from danqing.data.fashion_mnist import danqing_home
+from danqing.home import danqing_home
 
 PHOTOS, PAINTINGS = "photos", "paintings"
 

@@ -109,7 +109,9 @@ def _jigsaws(found: Mapping[str, bytes]) -> Iterator[Study]:
         folder = path.rsplit("/board/", 1)[0]
         pieces = {(float(x), float(y)): found.get(f"{folder}/image/{file}") for file, x, y in _PIECE.findall(text)}
         if pieces and all(pieces.values()):
-            pixels = put_together({place: piece for place, piece in pieces.items() if piece}, int(board[1]), int(board[2]))
+            pixels = put_together(
+                {place: piece for place, piece in pieces.items() if piece}, int(board[1]), int(board[2])
+            )
             author = re.split(r",| - ", title[1])[0].strip()
             name = re.sub(r"\W+", "-", title[1]).strip("-").lower()[:60]
             yield Study(PAINTINGS, name, pixels, OLD, author, title[1], f"{GCOMPRIS}, {PurePosixPath(path).name}")
@@ -141,7 +143,7 @@ def read_credits(text: str) -> dict[str, Credit]:
         author, licence = (re.search(rf"^{key}: *(.+)$", block, re.M) for key in ("Copyright", "License"))
         if author and licence:
             credit = Credit(one_name(licence[1]), re.sub(r"^(©|\(c\))?[\s\d,.-]*", "", author[1]).strip())
-            found.update({file: credit for file in _FILE.findall(block.split("Files:", 1)[-1])})
+            found.update(dict.fromkeys(_FILE.findall(block.split("Files:", 1)[-1]), credit))
     return found
 
 
@@ -178,5 +180,3 @@ def words(stem: str) -> str:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
-
-

@@ -1,9 +1,9 @@
 """Qt's binary resource files (.rcc), as `rcc --binary` of Qt 5 and 6 writes them.
 
-    "qres", version, offsets of the tree, the data and the names            all numbers big-endian, 32 bits
-    tree    name, flags (16 bits), then count and first child of a folder, or country, language and place of a file
-    data    size, bytes;  packed ones begin with their size unpacked
-    names   length (16 bits), hash, UTF-16
+"qres", version, offsets of the tree, the data and the names            all numbers big-endian, 32 bits
+tree    name, flags (16 bits), then count and first child of a folder, or country, language and place of a file
+data    size, bytes;  packed ones begin with their size unpacked
+names   length (16 bits), hash, UTF-16
 """
 
 import struct

@@ -135,12 +135,17 @@ class FastPainter(nn.Module):
         self.leave = nn.Conv2d(fine, 12, 3, padding=1)
         self.sizes = [fine, coarse, *[coarse] * (2 * config.blocks), fine]
         self.norms = nn.ModuleList(map(Norm, self.sizes))
-        self.steer = zero(nn.Linear(config.manner, 2 * sum(self.sizes)))
+        self.shifts = 2 * sum(self.sizes)
+        """how many scales and shifts there are"""
+        self.steer = zero(nn.Linear(config.manner, self.shifts))
         with torch.no_grad():
             self.enter.weight[:, 12:] = 0  # noise means nothing at first
 
     def forward(self, x: Tensor, manner: Tensor, noise: Tensor | None = None, still: Still | None = None) -> Tensor:
-        """`manner` (B, D), or (B, D, h, w) for another manner in every place; `noise` (B, n, H / 2, W / 2) or none."""
+        """`manner` (B, D), or (B, D, h, w) for another manner in every place; `noise` (B, n, H / 2, W / 2) or none.
+
+        A taught manner is longer, D + `shifts`: its last numbers are added to the scales and shifts themselves.
+        """
         height, width = x.shape[-2:]
         padded = framed(x)
         h = F.pixel_unshuffle(padded, 2)
@@ -162,10 +167,12 @@ class FastPainter(nn.Module):
 
     def steered(self, manner: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Scale and shift of every norm; 1 and 0 plus what the manner says."""
+        z, taught = manner[:, : self.config.manner], manner[:, self.config.manner :]
         if manner.ndim == 4:
-            values = torch.einsum("bdhw,nd->bnhw", manner, self.steer.weight) + self.steer.bias[:, None, None]
+            values = torch.einsum("bdhw,nd->bnhw", z, self.steer.weight) + self.steer.bias[:, None, None]
         else:
-            values = self.steer(manner)
+            values = self.steer(z)
+        values = values + taught if taught.shape[1] else values
         scales, shifts = values.chunk(2, 1)
         return list(zip((1 + scales).split(self.sizes, 1), shifts.split(self.sizes, 1), strict=True))
 

@@ -41,6 +41,8 @@ class Exemplar:
     weight: float = 1.0
     mask: Tensor | None = None
     """(H, W) in [0, 1], the part of the picture that counts; None for all"""
+    manner: Tensor | None = None
+    """(D + M,) that was taught for it, for the fast engine; None is read from the picture"""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from danqing.families.style.eyes import Eyes
 from danqing.families.style.network import BORDER, MULTIPLE, FastPainter, Still, look_at
-from danqing.families.style.objective import Region, tiles
+from danqing.families.style.objective import Exemplar, Region, tiles
 from danqing.families.style.optimise import exemplar_at, resized
 
 TILE = 1024
@@ -33,18 +34,25 @@ def stylized(
     `stills`: one for each region, kept from frame to frame of a film, so that its light does not flicker.
     The manner lies on the way from the photo's own to the wanted one: z = z_c + strength (z_s - z_c).
     """
-    own = manners(painter, eyes, [content])[0]
+    own = F.pad(manners(painter, eyes, [content])[0], (0, painter.shifts))
     noise = torch.randn(1, painter.config.noise, *((side + 2 * BORDER + MULTIPLE) // 2 for side in content.shape[-2:]),
                         generator=generator)  # fmt: skip
     made, weight = torch.zeros_like(content), torch.zeros(content.shape[-2:])
     for number, region in enumerate(regions):
         shares = torch.tensor([one.weight for one in region.exemplars])
-        found = manners(painter, eyes, [exemplar_at(one, brush).picture for one in region.exemplars])
+        found = torch.stack([manner_of(painter, eyes, one, brush) for one in region.exemplars])
         z = own + strength * ((shares / shares.sum()) @ found - own)
         mask = torch.ones_like(weight) if region.mask is None else region.mask
         still = stills[number] if stills else None
         made, weight = made + mask * painted(painter, content, z, noise, tile, still), weight + mask
     return torch.where(weight > 0, made / weight.clamp(min=1e-6), content).clamp(-1, 1)
+
+
+def manner_of(painter: FastPainter, eyes: Eyes, one: Exemplar, brush: float) -> Tensor:
+    """(D + M,): the taught one, or what is read from the picture."""
+    if one.manner is not None:
+        return one.manner
+    return F.pad(manners(painter, eyes, [exemplar_at(one, brush).picture])[0], (0, painter.shifts))
 
 
 def manners(painter: FastPainter, eyes: Eyes, pictures: Sequence[Tensor]) -> Tensor:

@@ -9,7 +9,7 @@ what is there (Park & Lee, arXiv 1812.02342). Distances are in units of the want
 paintings are learned together; the logarithm keeps a piece that is nearly nothing from drowning the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -132,7 +132,7 @@ def tensor(picture: np.ndarray) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """VGG-19, and what it has seen of the pieces so far: each comes back many times, and looking is half of the work."""
+    """VGG-19, and what it has seen of the pieces so far: each comes back often, and looking is half of the work."""
 
     eyes: Eyes
     things: dict[int, dict[str, Tensor]] = field(default_factory=dict)
@@ -145,7 +145,7 @@ class Sight:
         """Of each photo of a batch (B, 3, S, S)."""
         for picture, number in zip(pictures, numbers, strict=True):  # one by one, so that a resumed run sees the same
             if number not in self.things:
-                self.things[number] = {k: normalised(h).half() for k, h in self.eyes(picture, CONTENTS).items()}
+                self.things[number] = {k: h.half() for k, h in self.shapes(picture).items()}
         return [{k: h.float() for k, h in self.things[number].items()} for number in numbers]
 
     @torch.no_grad()
@@ -158,6 +158,10 @@ class Sight:
         return [
             {k: Moments(one.mean, one.second.float()) for k, one in self.manners[number].items()} for number in numbers
         ]
+
+    @torch.no_grad()
+    def shapes(self, picture: Tensor) -> dict[str, Tensor]:
+        return {k: normalised(h) for k, h in self.eyes(picture, CONTENTS).items()}
 
     @torch.no_grad()
     def manner(self, picture: Tensor) -> dict[str, Moments]:
@@ -173,15 +177,36 @@ def teaching_loss(painter: FastPainter, sight: Sight, batch: Batch, now: Now) ->
     aims = [sight.manner(x[row]) if own[row] else style[row // per] for row in range(rows)]
     manner = painter.reader(torch.stack([numbers_of(aim) for aim in aims]))
     manner = manner + SPREAD * now.chance.normal_like(manner)
+    y, error = judged(painter, sight.eyes, Lesson(x, photo, aims, manner), now)
+    same = ((y - x).abs().flatten(1).mean(1) * own.to(x)).mean()
+    return error + OWN * same
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Photos, and what is wanted of them."""
+
+    photos: Tensor
+    """(B, 3, S, S)"""
+    things: Sequence[Mapping[str, Tensor]]
+    """of each photo: content layer -> features, normalised"""
+    aims: Sequence[Mapping[str, Moments]]
+    """of each photo: style layer -> statistics that are wanted"""
+    manner: Tensor
+    """(B, D), as `FastPainter` takes it"""
+
+
+def judged(painter: FastPainter, eyes: Eyes, lesson: Lesson, now: Now) -> tuple[Tensor, Tensor]:
+    """The photos painted, and how far they are from what is wanted."""
+    x, rows = lesson.photos, len(lesson.photos)
     noise = now.chance.normal(rows, painter.config.noise, x.shape[2] // 2 + 16, x.shape[3] // 2 + 16)
-    y = painter(x, manner, noise.to(x))
-    made = sight.eyes.many(y, {*SEEN, *CONTENTS})
+    y = painter(x, lesson.manner, noise.to(x))
+    made = eyes.many(y, {*SEEN, *CONTENTS})
     strokes, things = x.new_zeros(()), x.new_zeros(())
     for row in range(rows):
         for k in SEEN:
-            strokes = strokes + both_distance(moments(made[k][row]), aims[row][k]).log1p()
+            strokes = strokes + both_distance(moments(made[k][row]), lesson.aims[row][k]).log1p()
         for k, weight in CONTENTS.items():
-            things = things + weight * F.mse_loss(normalised(made[k][row]), photo[row][k])
-    same = ((y - x).abs().flatten(1).mean(1) * own.to(x)).sum()
+            things = things + weight * F.mse_loss(normalised(made[k][row]), lesson.things[row][k])
     now.notes.update(style=strokes.detach() / rows / len(SEEN), content=things.detach() / rows)
-    return (STYLE * strokes / len(SEEN) + CONTENT * things + OWN * same) / rows + SMOOTH * total_variation(y)
+    return y, (STYLE * strokes / len(SEEN) + CONTENT * things) / rows + SMOOTH * total_variation(y)

@@ -1,0 +1,78 @@
+"""Teach the fast engine one painter or school from a few pictures; taught manners are files of the user's."""
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from danqing.api.act import act
+from danqing.api.stylizing import SUFFIXES, eyes, styler, within
+from danqing.errors import BadInputError, UsageError
+from danqing.families.style.learning import Pupil, learn, pupil
+from danqing.families.style.looks import LOOKS
+from danqing.families.style.taught import KEPT, Taught, write_taught
+from danqing.home import taught_file
+from danqing.images.reading import BadPictureError, read
+from danqing.types import Progress
+
+MOST = 50
+"""pictures of one school"""
+STEPS = 150
+
+
+@act
+def teach_style(
+    pictures: str | Path | Sequence[str | Path],
+    name: str,
+    *,
+    steps: int = STEPS,
+    model: str | Path | None = None,
+    seed: int = 0,
+) -> Generator[Progress, None, Path]:
+    """Learn the manner of a folder of pictures, or of some files, and keep it under `name` for `stylize`.
+
+    1 to 50 pictures; a folder's files that are no pictures are passed over. Ctrl+C (closing the generator) keeps what
+    was learned so far. Raises UsageError, NotFoundError, BadInputError, DiskError.
+    """
+    path = taught_file(name)
+    if name in LOOKS:
+        raise UsageError(f"'{name}' is a manner that comes with Danqing; choose another name.")
+    if steps < 1:
+        raise UsageError(f"{steps} steps came; give at least 1.")
+    painter, sha = styler("fast", model)
+    assert painter is not None
+    shown = yield from school(pictures)
+    mine = pupil(painter, eyes("max"), shown)
+    taken = 0
+    try:
+        for figures in learn(painter, eyes("max"), mine, shown, steps, seed):
+            taken += 1
+            yield Progress("train", taken / steps, figures=figures)
+    finally:
+        if taken:
+            write_taught(path, taught_of(name, mine, shown, sha, taken))
+    return path
+
+
+def taught_of(name: str, mine: Pupil, pictures: Sequence[np.ndarray], sha: str, steps: int) -> Taught:
+    return Taught(name, mine.manners.detach(), mine.shift.detach(), pictures, sha[:12], steps)
+
+
+def school(pictures: str | Path | Sequence[str | Path]) -> Generator[Progress, None, list[np.ndarray]]:
+    """(H, W, 3) uint8 of at most KEPT pixels a side."""
+    one = Path(pictures) if isinstance(pictures, (str, Path)) else None
+    if one and one.is_dir():
+        files = sorted(path for path in one.rglob("*") if path.suffix.lower() in SUFFIXES)
+    else:
+        files = [one] if one else [Path(path) for path in pictures]  # type: ignore[union-attr]
+    found = []
+    for file in files:
+        try:
+            found.append(within(read(file), KEPT))
+        except BadPictureError as error:
+            if not one or not one.is_dir():
+                raise
+            yield Progress("train", 0.0, message=f"Passed over: {error}")
+    if not 1 <= len(found) <= MOST:
+        raise BadInputError(f"{len(found)} pictures came; a manner is taught from 1 to {MOST}.")
+    return found

@@ -1,5 +1,6 @@
 """Teaching the fast engine one painter or school."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from danqing.families.style.shipping import write_styler
 from danqing.families.style.taught import read_taught
 from danqing.families.style.teaching import tensor
 from danqing.home import taught_file, taught_names
+from danqing.images.reading import read
 from danqing.types import Card
 
 SMALL = FastConfig(widths=(8, 16), blocks=1, squeezed=8, manner=8)
@@ -141,3 +143,12 @@ def test_on_the_command_line(home: Path, model: Path, folder: Path, capsys: pyte
     Image.fromarray(drawn("pen", 40)).save(photo)
     words = ["stylize", str(photo), "水墨课", "--engine", "fast", "--model", str(model), "--out", str(home / "out")]
     assert main(words) == 0 and (home / "out" / "photo-水墨课.png").exists()
+    assert main([*words, "--variants", "2", "--seed", "3"]) == 0
+    one, other = (read(home / "out" / f"photo-水墨课-{seed}.png") for seed in (3, 4))
+    assert one.shape == other.shape and (one != other).any()
+    capsys.readouterr()
+    assert main(["styles", "show", "水墨课", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pictures"] == 2
+    assert main(["styles", "show", "oil"]) == 0 and "油画" in capsys.readouterr().out
+    assert main(["styles", "show", "oyl"]) != 0 and "oil" in capsys.readouterr().err
+    assert main([*words, "--variants", "0"]) == main([*words[:1], str(folder), *words[2:], "--variants", "2"]) == 2

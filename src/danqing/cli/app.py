@@ -15,7 +15,7 @@ from danqing.cli.painting import interpolate, sample
 from danqing.cli.presets import list_presets, show_preset
 from danqing.cli.replaying import info, replay
 from danqing.cli.schooling import train_painter, train_styler
-from danqing.cli.stylizing import list_styles, sheet_of_styles, stylize, teach_style
+from danqing.cli.stylizing import list_styles, sheet_of_styles, show_style, stylize, teach_style
 from danqing.cli.texttopicture import blend, describe, paint, vary
 from danqing.cli.training import train
 from danqing.version import __version__
@@ -63,6 +63,7 @@ command(data, "show", "danqing data show my-photos --sheet photos.png")(show_dat
 command(models, "list")(list_models)
 command(models, "show", "danqing models show flow-28-fashion-mnist")(show_model)
 command(styles, "list")(list_styles)
+command(styles, "show")(show_style)
 command(styles, "sheet")(sheet_of_styles)
 command(presets, "list", "danqing presets list --family gan")(list_presets)
 command(presets, "show", "danqing presets show flow-28")(show_preset)

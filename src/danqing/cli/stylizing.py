@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from danqing.cli.files import described, made, write_pictures
+from danqing.cli.files import described, made, write_pictures, write_sheet
 from danqing.cli.options import PICTURES, Out, complete_paths
 from danqing.cli.painted import same_recipe
 from danqing.cli.words import Talk
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FOLDER = PICTURES / "stylized"
 FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
+MOST_VARIANTS = 64
 Looks = Sequence[str | Path]
 
 
@@ -52,6 +53,7 @@ def stylize(
     brush: Annotated[float, typer.Option(help="Size of the strokes, 0.1 to 4.")] = 1.0,
     size: Annotated[int, typer.Option(help="Longest side of the result; 0 for the picture's own.")] = 512,
     seed: Annotated[int, typer.Option(help="Seed of what is chance.")] = 0,
+    variants: Annotated[int, typer.Option(help="So many pictures, of this seed and the next ones.")] = 1,
     engine: Annotated[str, typer.Option(help="gatys (optimisation, best) or fast (one pass).")] = "gatys",
     model: Annotated[Path | None, typer.Option(help="Folder of a fast engine.")] = None,
     options: Annotated[
@@ -77,8 +79,14 @@ def stylize(
         "model": model,
         "options": dict(parse_assignment(text) for text in options or []),
     }
+    if not 1 <= variants <= MOST_VARIANTS:
+        raise UsageError(f"{variants} variants came; choose 1 to {MOST_VARIANTS}.")
     folder = made(FOLDER if out is None else out)
     act = many if Path(picture).is_dir() else film if Path(picture).suffix.lower() in FILMS else one
+    if act is one and variants > 1:
+        return several(talk, Path(picture), styles, wishes, folder, variants)
+    if variants > 1:
+        raise UsageError("Variants are painted of one picture; name a picture, or leave --variants out.")
     return act(talk, Path(picture), styles, wishes, folder)
 
 
@@ -101,6 +109,24 @@ def one(talk: Talk, picture: Path, styles: Looks, wishes: dict[str, Any], folder
     paths = write_pictures(shown, folder, [name])
     talk.say(f"The picture is {paths[0]}.")
     return {"pictures": described(shown, paths)}
+
+
+def several(
+    talk: Talk, picture: Path, styles: Looks, wishes: dict[str, Any], folder: Path, count: int
+) -> dict[str, Any]:
+    """One picture in several ways, each in its own file, and all on a sheet."""
+    from danqing import api
+
+    shown: list[Picture] = []
+    name = named(picture, styles)
+    paths: list[Path] = []
+    for number in range(count):
+        seed = wishes["seed"] + number
+        shown.append(talk.follow(api.stylize(picture, styles, **{**wishes, "seed": seed}), whole_steps=True))
+        paths += write_pictures(shown[-1:], folder, [f"{name}-{seed}"])
+    sheet = write_sheet(shown, folder / f"{name}.png", columns=min(count, 4))
+    talk.say(f"The sheet is {sheet}.")
+    return {"pictures": described(shown, paths), "sheet": sheet}
 
 
 def film(talk: Talk, source: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -189,6 +215,30 @@ def teach_style(
         raise
     talk.say(f"'{name}' is taught: danqing stylize photo.jpg {name} --engine fast ({path}).")
     return {"name": name, "file": path}
+
+
+def show_style(
+    talk: Talk, name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_looks)]
+) -> dict[str, Any]:
+    """What is known of one manner."""
+    from danqing.errors import unknown
+    from danqing.home import taught_file, taught_names
+    from danqing.presets import looks
+
+    own, taught = looks(), taught_names()
+    if name in own:
+        row = own[name]
+        found = {"name": name, **row["title"], "about": row["about"], "settings": row.get("settings", {})}
+    elif name in taught:
+        from danqing.families.style.taught import read_taught
+
+        known = read_taught(taught_file(name))
+        found = {"name": name, "pictures": len(known.pictures), "steps": known.steps, "engine": known.engine,
+                 "file": taught_file(name)}  # fmt: skip
+    else:
+        raise unknown("manner", name, [*own, *taught])
+    talk.facts(found)
+    return found
 
 
 def sheet_of_styles(

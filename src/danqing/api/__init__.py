@@ -1,6 +1,7 @@
 """What Danqing can do, as functions. Each long one returns an Act: iterate over its Progress, then take the result."""
 
 from danqing.api.act import Act
+from danqing.api.data_care import Care, check_data, fix_data
 from danqing.api.judging import evaluate
 from danqing.api.judging_painter import evaluate_painter
 from danqing.api.likeness import Guess, Kin, describe, sources
@@ -19,6 +20,7 @@ from danqing.home import taught_names
 
 __all__ = [
     "Act",
+    "Care",
     "Guess",
     "Kin",
     "Model",
@@ -29,11 +31,13 @@ __all__ = [
     "Studio",
     "Trained",
     "blend",
+    "check_data",
     "describe",
     "edit",
     "evaluate",
     "evaluate_painter",
     "exemplars",
+    "fix_data",
     "glimpse",
     "info",
     "interpolate",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from danqing.cli.command import command
-from danqing.cli.datasets import build_data, show_data
+from danqing.cli.datasets import build_data, check_data, show_data
 from danqing.cli.doctor import doctor
 from danqing.cli.exits import epilog
 from danqing.cli.judging import evaluate
@@ -59,6 +59,7 @@ command(app, "info", "danqing info pictures/flow-28-fashion-mnist/sample-7.png")
 command(app, "replay", "danqing replay pictures/painter/cat-7.png")(replay)
 command(app, "doctor")(doctor)
 command(data, "build", "danqing data build fashion-mnist")(build_data)
+command(data, "check", "danqing data check my-photos --fix my-photos-clean")(check_data)
 command(data, "show", "danqing data show my-photos --sheet photos.png")(show_data)
 command(models, "list")(list_models)
 command(models, "show", "danqing models show flow-28-fashion-mnist")(show_model)

@@ -10,6 +10,7 @@ from danqing.cli.words import Talk
 from danqing.errors import UsageError, unknown
 
 if TYPE_CHECKING:
+    from danqing.api import Care
     from danqing.data import PictureSet
 
 BUILDABLE = ("clipart", "fashion-mnist", "studies")
@@ -101,6 +102,61 @@ def show_data(
         draw_sheet(train, sheet)
         talk.note(f"The first {min(ON_SHEET, len(train))} are on {sheet}.")
     return {**found, "sheet": sheet}
+
+
+def check_data(
+    talk: Talk,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of pictures.")],
+    fix: Annotated[Path | None, typer.Option(help="Write a clean copy to this new folder.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Show what was found on a sheet, to this PNG file.")] = None,
+    smallest: Annotated[int, typer.Option(help="Pixels that the shorter side must have.")] = 32,
+) -> dict[str, Any]:
+    """Look for broken, tiny, blank, blurred, double, strange, wrongly or not labelled pictures. Nothing is changed."""
+    from danqing import api
+
+    care = talk.follow(api.check_data(folder, smallest), whole_steps=True)
+    found = care.plain()
+    talk.table(("found", "how many", "for example"), rows_of(care))
+    talk.say(f"{len(care.good)} of {len(care.files)} pictures are good.")
+    if sheet:
+        draw_findings(care, sheet)
+        talk.note(f"What was found is on {sheet}.")
+    if fix:
+        talk.say(f"The clean copy is {api.fix_data(care, fix)}.")
+    return {**found, "sheet": sheet, "fixed": fix}
+
+
+def rows_of(care: "Care") -> list[tuple[str, str, str]]:
+    first = {one.kind: f"{one.file}: {one.detail}" for one in reversed(care.findings)}
+    return [(kind, str(count), first.get(kind, "")) for kind, count in care.counts().items()]
+
+
+ON_ROW = 8
+"""findings of a kind that the sheet shows"""
+
+
+def draw_findings(care: "Care", path: Path) -> None:
+    """A row for each kind that was found; of near duplicates also what they are like."""
+    import numpy as np
+
+    from danqing.data.care.looking import THUMB
+    from danqing.images.sheets import sheet
+    from danqing.images.writing import write_array
+
+    thumbs = {one.name: one.thumb for one in care.files if one.thumb is not None}
+    empty = np.full((THUMB, THUMB, 3), 255, np.uint8)
+    cells, captions = [], []
+    for kind, count in care.counts().items():
+        found = [one for one in care.findings if one.kind == kind and one.file in thumbs]
+        pairs = kind in ("duplicate", "near-duplicate")
+        names = [name for one in found for name in ((one.file, one.other) if pairs else (one.file,))]
+        if names:
+            captions.append(f"{kind} ({count})")
+            row = [thumbs[name] for name in names[:ON_ROW]]
+            cells += [*row, *[empty] * (ON_ROW - len(row))]
+    if not cells:
+        captions, cells = ["nothing was found"], [empty]
+    write_array(sheet(cells, columns=min(ON_ROW, len(cells)), row_captions=captions), path)
 
 
 def counts(pictures: "PictureSet") -> dict[str, int]:

@@ -82,3 +82,17 @@ def grey28(pictures: Tensor) -> Tensor:
     """(N, C, H, W) in [-1, 1] -> (N, 1, 28, 28) in [-1, 1], as the judge knows pictures."""
     grey, side = to_grey(pictures), judge.SIZE
     return grey if grey.shape[2:] == (side, side) else interpolate(grey, (side, side), mode="bilinear", antialias=True)
+
+
+@torch.no_grad()
+def manners(pictures: Tensor, batch: int = BATCH) -> Tensor:
+    """How pictures are made, not what they show: mean and deviation of each channel of five layers of that net.
+
+    (N, 1 or 3, H, W) uint8 or float in [-1, 1] -> (N, 2048).
+    """
+
+    def embed(part: Tensor) -> Tensor:
+        layers = efficientnet_lite0()(prepare(part).contiguous(memory_format=torch.channels_last))
+        return torch.cat([torch.cat([h.mean((2, 3)), h.std((2, 3))], 1) for h in layers], 1)
+
+    return in_batches(embed, pictures, batch)

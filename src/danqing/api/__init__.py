@@ -2,7 +2,7 @@
 
 from danqing.api.act import Act
 from danqing.api.data_care import Care, check_data, fix_data
-from danqing.api.judging import evaluate
+from danqing.api.judging import ReportCard, evaluate, report_card
 from danqing.api.judging_painter import evaluate_painter
 from danqing.api.likeness import Guess, Kin, describe, sources
 from danqing.api.models import Model, load
@@ -27,6 +27,7 @@ __all__ = [
     "Painted",
     "PainterReport",
     "Replayed",
+    "ReportCard",
     "Schooled",
     "Studio",
     "Trained",
@@ -46,6 +47,7 @@ __all__ = [
     "paint",
     "reconstruct",
     "replay",
+    "report_card",
     "sample",
     "sources",
     "stylize",

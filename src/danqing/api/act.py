@@ -1,6 +1,7 @@
 """An act: something that takes time, tells how far it is, and has a result in the end."""
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import wraps
 from typing import Generic, ParamSpec, TypeVar
 
@@ -35,6 +36,17 @@ class Act(Generic[R]):
             for _ in self:
                 pass
         return self._result[0]
+
+
+def shared(steps: Generator[Progress, None, R], place: int, count: int) -> Generator[Progress, None, R]:
+    """The progress of one of `count` things that are done one after the other."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        yield replace(step, done=(place + step.done) / count)
 
 
 def act(steps: Callable[P, Generator[Progress, None, R]]) -> Callable[P, Act[R]]:

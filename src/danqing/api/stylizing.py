@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from danqing import settings
-from danqing.api.act import act
+from danqing.api.act import act, shared
 from danqing.errors import NotFoundError, UsageError, unknown
 from danqing.evaluate.shipped import vgg19
 from danqing.families.style import looks
@@ -198,16 +198,6 @@ def next_frame(order: StyleOrder, before: Tensor | None, stills: Sequence[Still]
         job, config = replace(job, start=before), replace(config, steps=(FRAME_STEPS,))
     *_, last = optimise(eyes(config.pooling), config, job, chance)
     return last.picture
-
-
-def shared(steps: Generator[Progress, None, Picture], place: int, count: int) -> Generator[Progress, None, Picture]:
-    """The progress of one of `count`."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
-        yield replace(step, done=(place + step.done) / count)
 
 
 def style_order(picture: Look, styles: Look | Sequence[Look], **wishes: Unpack[Wishes]) -> StyleOrder:

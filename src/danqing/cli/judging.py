@@ -1,11 +1,12 @@
 """danqing evaluate"""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from danqing.cli.options import Device, Guidance, ModelName, Sampler, Steps, complete_models, complete_paths, opened
+from danqing.cli.options import Device, Guidance, Sampler, Steps, complete_models, complete_paths, opened
 from danqing.cli.words import Talk, json_text
 from danqing.errors import UsageError
 
@@ -13,21 +14,21 @@ if TYPE_CHECKING:
     from danqing.evaluate.report import Row
 
 HEADS = ("measure", "value", "95 % interval", "real against real", "better")
+CARD = Path("report-card.html")
 CLIPART = "clipart"
 """in place of a model: the painter of words, judged on the clip-art set"""
 
 
 def evaluate(
     talk: Talk,
-    model: ModelName,
-    data: Annotated[
-        str | None,
+    things: Annotated[
+        list[str],
         typer.Argument(
-            metavar="DATA",
-            help="A folder, a .zip, an .npz or a named source; none for clipart.",
+            metavar="MODEL… DATA",
+            help="One or several models, and a folder, a .zip, an .npz or a named source; or clipart alone.",
             autocompletion=complete_paths,
         ),
-    ] = None,
+    ],
     n: Annotated[
         int, typer.Option("-n", help="How many pictures to paint and compare; clipart: at most so many of each kind.")
     ] = 2000,
@@ -45,26 +46,37 @@ def evaluate(
         ),
     ] = None,
     sheet: Annotated[bool, typer.Option("--sheet", help="clipart: also sheets to look at.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Write a report card to this HTML file; of several models it is report-card.html by itself."),
+    ] = None,
     device: Device = None,
 ) -> dict[str, Any]:
     """Judge a model against real pictures. Beside each figure stands what other real pictures would get.
 
     `danqing evaluate clipart` judges the painter of words by what it never saw of the clip-art set.
     """
-    if model == CLIPART and data is None:
-        if any(value is not None for value in (sampler, steps, guidance, device)):
+    *models, data = things
+    if not models and data == CLIPART:
+        if any(value is not None for value in (sampler, steps, guidance, device, page)):
             raise UsageError(
-                "A painter is judged as it paints by default; leave --sampler, --steps, --guidance, --device out."
+                "A painter is judged as it paints by default; leave --sampler, --steps, --guidance, --device and "
+                "--page out."
             )
         from danqing.cli.judging_painter import evaluate_clipart
 
         return evaluate_clipart(talk, painter, n, seed, out, sheet)
-    if data is None:
+    if not models:
         raise UsageError("Name the data to compare with, such as fashion-mnist or a folder of pictures.")
     if painter is not None or sheet:
         raise UsageError("--model and --sheet belong to 'danqing evaluate clipart'; leave them out here.")
+    if page or len(models) > 1:
+        if any(value is not None for value in (sampler, steps, guidance, device)):
+            raise UsageError("On a report card models paint as by default; leave --sampler to --device out.")
+        return card(talk, models, data, n, seed, out, page or CARD)
     from danqing import api
 
+    model = models[0]
     act = api.evaluate(opened(model, device), data, n, seed, sampler, steps, guidance)
     report = talk.follow(act)
     document = {"model": model, "data": data, **report.plain()}
@@ -76,6 +88,25 @@ def evaluate(
     talk.table(HEADS, [line(row) for row in report.rows], numbers=HEADS[1:4])
     for text in report.notes:
         talk.note(text)
+    return document
+
+
+def card(talk: Talk, models: list[str], data: str, n: int, seed: int, out: Path | None, page: Path) -> dict[str, Any]:
+    """Models side by side, on a page and as JSON."""
+    from danqing import api
+    from danqing.images.writing import write_atomic
+
+    again = ["danqing", "evaluate", *models, data, "-n", str(n), "--seed", str(seed), "--page", str(page)]
+    made = talk.follow(api.report_card(models, data, n, seed, shlex.join(again)))
+    write_atomic(page, made.html.encode())
+    document = {"page": page, **made.plain()}
+    if out:
+        write_atomic(out, json_text(document).encode())
+    rows = [[one.report.rows[i] for one in made.models] for i in range(len(made.models[0].report.rows))]
+    heads = ("measure", *(one.name for one in made.models), "real against real")
+    cells = [(row[0].label, *(f"{one.value:.4g}" for one in row), f"{row[0].floor:.4g}") for row in rows]
+    talk.table(heads, cells, numbers=heads[1:])
+    talk.say(f"The report card is {page}.")
     return document
 
 

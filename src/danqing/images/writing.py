@@ -62,9 +62,14 @@ def write_png(picture: Picture, path: Path) -> None:
 
 def write_array(pixels: np.ndarray, path: Path) -> None:
     """A plain PNG without a recipe (sheets, plots), atomically; (H, W, 3) uint8. Raises DiskError."""
+    write_atomic(path, encode_array(pixels))
+
+
+def encode_array(pixels: np.ndarray) -> bytes:
+    """The bytes of a plain PNG; (H, W, 3) uint8."""
     memory = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(memory, "PNG", compress_level=COMPRESSION)
-    write_atomic(path, memory.getvalue())
+    return memory.getvalue()
 
 
 def encode_png(picture: Picture) -> bytes:

@@ -29,7 +29,7 @@ from danqing.nn.chance import derive
 from danqing.settings import check_least
 from danqing.types import Batch, Now
 
-STYLE, CONTENT, OWN, SMOOTH = 10.0, 1.0, 5.0, 0.5
+STYLE, CONTENT, OWN, SMOOTH = 40.0, 1.0, 5.0, 0.5
 CONTENTS = {"conv4_1": 1.0, "conv3_1": 0.5}
 IN_OWN = 0.12
 """share of photos that are painted in their own manner"""

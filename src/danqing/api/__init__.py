@@ -10,6 +10,7 @@ from danqing.api.painter_report import PainterReport
 from danqing.api.painting import edit, interpolate, reconstruct, sample
 from danqing.api.recipes import Replayed, info, replay
 from danqing.api.schooling import Schooled, train_painter
+from danqing.api.searching import Found, Trial, search
 from danqing.api.studios import Studio, load_painter
 from danqing.api.style_schooling import train_styler
 from danqing.api.stylizing import exemplars, stylize, stylize_all, stylize_film
@@ -21,6 +22,7 @@ from danqing.home import taught_names
 __all__ = [
     "Act",
     "Care",
+    "Found",
     "Guess",
     "Kin",
     "Model",
@@ -31,6 +33,7 @@ __all__ = [
     "Schooled",
     "Studio",
     "Trained",
+    "Trial",
     "blend",
     "check_data",
     "describe",
@@ -49,6 +52,7 @@ __all__ = [
     "replay",
     "report_card",
     "sample",
+    "search",
     "sources",
     "stylize",
     "stylize_all",

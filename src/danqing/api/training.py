@@ -179,12 +179,13 @@ class Run:
         for progress in self.trainer.run():
             figures = {**progress.figures, "pictures/s": self.trainer.pictures_per_second}
             progress = replace(progress, figures=figures)
-            if log:
-                log.write(progress, self.trainer.seconds)
             if progress.done >= next_score:
                 next_score = next_mark(progress.done, self.settings.score_every)
-                verdict = self.best.look(self.trainer, self.score())
-                progress = replace(progress, message=verdict or progress.message)
+                score = self.score()
+                verdict = self.best.look(self.trainer, score)
+                progress = replace(progress, figures={**figures, "score": score}, message=verdict or progress.message)
+            if log:
+                log.write(progress, self.trainer.seconds)
             if log and time.monotonic() - saved > save_every:
                 self.save_state()
                 saved = time.monotonic()

@@ -15,6 +15,7 @@ from danqing.cli.painting import interpolate, sample
 from danqing.cli.presets import list_presets, show_preset
 from danqing.cli.replaying import info, replay
 from danqing.cli.schooling import train_painter, train_styler
+from danqing.cli.searching import search
 from danqing.cli.stylizing import list_styles, sheet_of_styles, show_style, stylize, teach_style
 from danqing.cli.texttopicture import blend, describe, paint, vary
 from danqing.cli.training import train
@@ -49,6 +50,7 @@ command(app, "stylize", "danqing stylize photo.jpg oil --keep-colours recolour")
 command(app, "train", "danqing train diffusion fashion-mnist --minutes 2")(train)
 command(app, "train-painter", "danqing train-painter --recipe cpu --out runs/painter")(train_painter)
 command(app, "teach-style", "danqing teach-style folder --name 齐白石")(teach_style)
+command(app, "search", "danqing search flow-28 fashion-mnist --hours 2")(search)
 command(app, "train-styler", "danqing train-styler photos paintings --minutes 360")(train_styler)
 command(app, "sample", "danqing sample runs/flow-28-fashion-mnist -n 16 --seed 7 --label dress")(sample)
 command(app, "interpolate", "danqing interpolate runs/flow-28-fashion-mnist 0 1 2 --gif")(interpolate)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from danqing.cli import main
 from danqing.cli.exits import MEANINGS
+from danqing.images.reading import read
 
 DATA = "fashion-mnist-small"
 TINY = ["--seed=1", "--set=batch=8", "--set=warmup=0", "--set=ema=0"]
@@ -103,8 +104,9 @@ def test_doctor_knows_the_machine(ask: Ask, danqing_home: Path) -> None:
 
 
 def test_data_is_shown(ask: Ask, tmp_path: Path) -> None:
-    found = ask("data", "show", DATA, "--sheet", tmp_path / "sheet.png")
+    found = ask("data", "show", DATA, "--sheet", tmp_path / "sheet.png", "--augmented", tmp_path / "ways.png")
     assert found["size"] == 28 and found["labels"]["dress"] > 0 and (tmp_path / "sheet.png").exists()
+    assert read(tmp_path / "ways.png").shape[0] > 10 * 28
 
 
 @pytest.mark.parametrize(

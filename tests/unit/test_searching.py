@@ -90,19 +90,10 @@ def test_a_search_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.M
     assert all("score_every" in settings and len(settings) > 1 for settings in seen)  # the preset is not tried again
 
 
-def test_real_trainings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [
-        "search",
-        "dcgan-28",
-        "fashion-mnist-small",
-        "--hours",
-        "0.001",
-        "--minutes",
-        "0.02",
-        "--out",
-        str(tmp_path),
-    ]
-    assert main([*words, "--json"]) == 0
+def test_real_trainings(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("danqing.api.scoring.COUNT", 40)
+    budget = ["--hours", "0.001", "--minutes", "0.02"]
+    assert main(["search", "dcgan-28", "fashion-mnist-small", *budget, "--out", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["trials"][0]["score"] is not None and (tmp_path / "trial-000" / "weights.safetensors").exists()
 

@@ -5,7 +5,7 @@
     OUT/report-card.html    the best against the preset
 
 Settings are proposed by the tree of Parzen estimators; a training whose score is worse than the median of the others at
-the same point is given up early. The score is KID of samples against held-out pictures (api/scoring.py), less is better.
+the same point is given up early. The score is KID of samples against held-out pictures (scoring.py), less is better.
 """
 
 import time

@@ -85,6 +85,9 @@ def show_data(
     data: Data,
     size: Annotated[int | None, typer.Option(help="Side in pixels; chosen by itself if left out.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Draw the first hundred on a sheet, to this PNG file.")] = None,
+    augmented: Annotated[
+        Path | None, typer.Option(help="Draw what each way to augment does to the first eight, to this PNG file.")
+    ] = None,
 ) -> dict[str, Any]:
     """Show what a data set holds. Cleaned: counts, labels, what was left out."""
     from danqing.data import load_split
@@ -101,7 +104,10 @@ def show_data(
     if sheet:
         draw_sheet(train, sheet)
         talk.note(f"The first {min(ON_SHEET, len(train))} are on {sheet}.")
-    return {**found, "sheet": sheet}
+    if augmented:
+        draw_augmented(train, augmented)
+        talk.note(f"What augmenting does is on {augmented}.")
+    return {**found, "sheet": sheet, "augmented": augmented}
 
 
 def check_data(
@@ -172,3 +178,26 @@ def draw_sheet(pictures: "PictureSet", path: Path) -> None:
     from danqing.images.writing import write_array
 
     write_array(sheet(pictures.pixels[:ON_SHEET]), path)
+
+
+AUGMENTED: dict[str, dict[str, Any]] = {
+    "as it is": {}, "flip": {"flip": True}, "rotate 20": {"rotate": 20.0}, "scale 0.3": {"scale": 0.3},
+    "translate 0.2": {"translate": 0.2}, "crop 0.4": {"crop": 0.4}, "brightness 0.4": {"brightness": 0.4},
+    "contrast 0.6": {"contrast": 0.6}, "saturation 0.9": {"saturation": 0.9}, "cutout 0.4": {"cutout": 0.4},
+}  # fmt: skip
+"""caption -> settings of `danqing.data.augmenting.Augment`, strong enough to be seen"""
+
+
+def draw_augmented(pictures: "PictureSet", path: Path, count: int = 8) -> None:
+    """A row for each way."""
+    import torch
+
+    from danqing.data.augmenting import Augment, augment
+    from danqing.images.arrays import to_float, to_uint8
+    from danqing.images.sheets import sheet
+    from danqing.images.writing import write_array
+    from danqing.nn.chance import Chance
+
+    shown = to_float(pictures.pixels[:count])
+    rows = [augment(shown, Augment(**how), Chance("augmented", name)) for name, how in AUGMENTED.items()]
+    write_array(sheet(to_uint8(torch.cat(rows)), columns=len(shown), row_captions=list(AUGMENTED)), path)

@@ -111,10 +111,10 @@ def test_through_the_public_door(tmp_path: Path, studies: Studies, monkeypatch: 
     parted_ = api.stylize(studies.photos[0], ["oil", "pen"], masks=[left, 255 - left], **wishes).result().pixels
     assert np.abs(parted_[:, :12].astype(int) - one.pixels[:, :12]).max() <= 1
     assert np.abs(parted_[:, -12:].astype(int) - other.pixels[:, -12:]).max() <= 1
-    with pytest.raises(NotFoundError, match="train-styler"):
-        api.stylize(studies.photos[0], "oil", engine="fast").result()
+    with pytest.raises(UsageError, match="no settings"):
+        api.stylize(studies.photos[0], "oil", engine="fast", options={"steps": [1]}).result()
     with pytest.raises(UsageError, match="no --model"):
-        api.stylize(studies.photos[0], "oil", model=folder).result()
+        api.stylize(studies.photos[0], "oil", engine="gatys", model=folder).result()
     with pytest.raises(NotFoundError, match="engine"):
         api.stylize(studies.photos[0], "oil", engine="quick").result()
     (folder / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes()[:-9])

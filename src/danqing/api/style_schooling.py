@@ -59,12 +59,15 @@ def train_styler(
     if recipe not in plans:
         raise unknown("recipe of the styler", recipe, plans)
     how = How(seed, device or precision.best_device(), budget={"minutes": minutes} if minutes else {})
-    learned, _ = parted(files_of(paintings, PAINTINGS), seed)
-    shown, models = lessons_from(files_of(photos, PHOTOS), learned)
+    shown_files = files_of(photos, PHOTOS)
+    learned, held = parted(files_of(paintings, PAINTINGS), seed)
+    shown, models = lessons_from(shown_files, learned)
     yield Progress("train", 0.0, message=f"{len(shown)} photos; {len(learned)} paintings and {len(LOOKS)} own manners.")
     run = styler_run(folder / "training", plans[recipe], shown, models, how)
     yield from run.from_where_it_stopped()
-    write_styler(folder / "styler", learned_styler(folder / "training"), card_of(folder, plans[recipe], learned, seed))
+    write_styler(
+        folder / "styler", learned_styler(folder / "training"), card_of(folder, (shown_files, learned, held), seed)
+    )
     return Schooled(
         folder, f"The styler is in '{folder / 'styler'}'; stylize with --engine fast --model {folder}/styler."
     )
@@ -78,16 +81,29 @@ def lessons_from(photos: Sequence[Path], paintings: Sequence[Path]) -> tuple[lis
     ]
 
 
-def card_of(folder: Path, plan: TeachingRecipe, paintings: Sequence[Path], seed: int) -> Card:
-    _, state = averaged(folder / "training")
+def card_of(folder: Path, files: tuple[Sequence[Path], Sequence[Path], Sequence[Path]], seed: int) -> Card:
+    """`files`: photos, paintings that were learned from, paintings that were held out."""
+    tensors, state = averaged(folder / "training")
     taken = state["trainer"]
+    photos, learned, held = ([credit(path) for path in some] for some in files)
     return Card(
         name="styler", family=FAMILY, preset="fast", config=state["config"], train=state["train"],
-        data={"name": "photos and paintings", "paintings": [path.name for path in paintings]}, seed=seed,
+        data={"name": "photos and paintings", "photos": photos, "paintings": learned, "held out": held}, seed=seed,
         steps=taken["step"], pictures_seen=taken["pictures"], seconds=round(taken["seconds"], 1),
-        parameters=sum(value.numel() for value in averaged(folder / "training")[0].values()), software=software(),
+        parameters=sum(value.numel() for value in tensors.values()), software=software(),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )  # fmt: skip
+
+
+def credit(path: Path) -> str:
+    """The file, with licence and author where the set's sources.tsv names them."""
+    table = path.parent.parent / "sources.tsv"
+    if table.is_file():
+        for line in table.read_text(encoding="utf-8").splitlines():
+            file, licence, author, *_ = line.split("\t")
+            if file == f"{path.parent.name}/{path.name}":
+                return f"{path.stem}, {author}, {licence}"
+    return path.name
 
 
 def styler_run(

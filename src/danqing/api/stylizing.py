@@ -13,7 +13,7 @@ from torch import Tensor
 
 from danqing import settings
 from danqing.api.act import act, shared
-from danqing.errors import NotFoundError, UsageError, unknown
+from danqing.errors import UsageError, unknown
 from danqing.evaluate.shipped import vgg19
 from danqing.families.style import looks
 from danqing.families.style.colours import KEEPINGS, RECOLOURINGS, with_colours_of
@@ -23,7 +23,7 @@ from danqing.families.style.objective import Exemplar, Region
 from danqing.families.style.optimise import Job, optimise, resized
 from danqing.families.style.painting import stylized
 from danqing.families.style.settings import GatysConfig
-from danqing.families.style.shipping import read_styler
+from danqing.families.style.shipping import read_styler, shipped_styler
 from danqing.families.style.taught import Taught, read_taught
 from danqing.home import taught_file, taught_names
 from danqing.images.arrays import to_arrays, to_floats
@@ -42,7 +42,7 @@ LEAST, MOST = 16, 8192
 """sides that are possible"""
 STRONGEST = 2.0
 
-ENGINES = ("gatys", "fast")
+ENGINES = ("fast", "gatys")
 FRAME_STEPS = 12
 """of the optimiser on every frame of a film but the first"""
 
@@ -92,8 +92,8 @@ class Wishes(TypedDict, total=False):
     """size of the strokes, 1"""
     size: int | None
     """longest side of the result, 512; None for the picture's own"""
-    engine: str
-    """gatys (the default: optimisation, best) or fast (one pass)"""
+    engine: str | None
+    """fast (one pass) or gatys (optimisation: slower, stronger); fast by default, gatys where `options` are given"""
     model: str | Path | None
     """folder of a fast engine, Danqing's own if not given"""
     seed: int
@@ -210,7 +210,9 @@ def style_order(picture: Look, styles: Look | Sequence[Look], **wishes: Unpack[W
     config = settings.read(GatysConfig, options, "the settings of the optimiser")
     config = replace(config, style=config.style * wanted.strength**2)
     content, alpha = framed(picture, wanted.size)
-    fast, sha = styler(wishes.get("engine", "gatys"), wishes.get("model"))
+    fast, sha = styler(wishes.get("engine") or ("gatys" if wishes.get("options") else "fast"), wishes.get("model"))
+    if fast and wishes.get("options"):
+        raise UsageError("The fast engine has no settings to choose; leave --set out, or take --engine gatys.")
     seed = wishes.get("seed", 0)
     exemplars = [exemplar_of(look, share, content, wanted, seed) for look, share in zip(named, shares, strict=True)]
     if fast:
@@ -228,9 +230,7 @@ def styler(engine: str, model: str | Path | None) -> tuple[FastPainter | None, s
         if model is not None:
             raise UsageError("The optimiser takes no --model; choose --engine fast with it.")
         return None, ""
-    if model is None:
-        raise NotFoundError("Danqing comes without a fast engine yet; teach one (train-styler) and name it by --model.")
-    return read_styler(Path(model))
+    return read_styler(shipped_styler() if model is None else Path(model))
 
 
 def carried_out(

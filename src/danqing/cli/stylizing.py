@@ -54,8 +54,11 @@ def stylize(
     size: Annotated[int, typer.Option(help="Longest side of the result; 0 for the picture's own.")] = 512,
     seed: Annotated[int, typer.Option(help="Seed of what is chance.")] = 0,
     variants: Annotated[int, typer.Option(help="So many pictures, of this seed and the next ones.")] = 1,
-    engine: Annotated[str, typer.Option(help="gatys (optimisation, best) or fast (one pass).")] = "gatys",
-    model: Annotated[Path | None, typer.Option(help="Folder of a fast engine.")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="fast (one pass) or gatys (optimisation, slower, stronger); gatys where --set is used."),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a fast engine; Danqing's own if left out.")] = None,
     options: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the optimiser, such as steps=[60,30,15].")
     ] = None,
@@ -213,7 +216,7 @@ def teach_style(
         if taught_file(name).exists():
             raise KeyboardInterrupt(f"Stopped by Ctrl+C; what was learned is kept as '{name}'.") from None
         raise
-    talk.say(f"'{name}' is taught: danqing stylize photo.jpg {name} --engine fast ({path}).")
+    talk.say(f"'{name}' is taught: danqing stylize photo.jpg {name} ({path}).")
     return {"name": name, "file": path}
 
 

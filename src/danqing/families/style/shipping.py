@@ -6,10 +6,16 @@ from pathlib import Path
 from danqing import settings
 from danqing.checkpoint import load_model, save_model
 from danqing.errors import BadWeightsError, UsageError
+from danqing.evaluate.shipped import shelf
 from danqing.families.style.network import FastConfig, FastPainter
 from danqing.types import Card
 
 FAMILY = "style"
+
+
+def shipped_styler() -> Path:
+    """The folder of the fast engine that comes with Danqing."""
+    return Path(str(shelf().joinpath("styler")))
 
 
 def write_styler(folder: Path, painter: FastPainter, card: Card) -> None:

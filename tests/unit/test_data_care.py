@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in sorted(place.rglob("*.*g")):
         if path.name != "03.png":
             path.with_suffix(".txt").write_text(f"a {path.parent.name}")
-    (place / "LICENSE.txt").write_text("CC0")
+    (place / "LICENSE").write_text("CC0")
     return place
 
 
@@ -75,13 +76,38 @@ def test_the_clean_copy_has_all_that_is_good_and_says_what_is_not_there(folder: 
     with (clean / "left-out.csv").open() as file:
         assert {row["file"]: row["kind"] for row in csv.DictReader(file)} == EXPECTED
     card = json.loads((clean / "data-card.json").read_text())
-    assert card["sha256"].keys() == pictures and card["licences"] == ["LICENSE.txt"]
+    assert card["sha256"].keys() == pictures and card["licences"] == ["LICENSE"] and (clean / "LICENSE").exists()
     assert (clean / "mosaic" / "00.txt").read_text() == "a mosaic" and not (clean / "mosaic" / "tiny.txt").exists()
     assert not api.check_data(clean).result().findings
     with pytest.raises(UsageError, match="not empty"):
         api.fix_data(care, clean)
     with pytest.raises(UsageError, match="lies in"):
         api.fix_data(care, folder / "clean")
+
+
+def test_a_copy_is_whole_or_not_there(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "copied"
+    shutil.copytree(folder, copied)
+    (copied / "mosaic" / "metadata.csv").write_bytes("file,text\n00.png,红".encode("gbk"))
+    with pytest.raises(BadInputError, match="UTF-8"):
+        api.check_data(copied).result()
+    care = api.check_data(folder).result()
+    (folder / "metadata.csv").write_bytes("file,text\nx.png,红".encode("gbk"))
+    try:
+        with pytest.raises(BadInputError, match="UTF-8"):
+            api.fix_data(care, tmp_path / "clean")
+    finally:
+        (folder / "metadata.csv").unlink()
+    assert not (tmp_path / "clean").exists() and not list(tmp_path.glob(".cleaning-*"))
+
+
+def test_labels_and_captions_of_two_tables(tmp_path: Path) -> None:
+    for seed in range(4):
+        write(tmp_path / f"{seed}.png", drawn("ink", 48, seed))
+    (tmp_path / "labels.csv").write_text("file,label\n0.png,a\n1.png,b\n2.png,a\n3.png,\n")
+    (tmp_path / "metadata.csv").write_text("file_name,text\n0.png,one\n1.png,two\n2.png,\n3.png,four\n")
+    care = api.check_data(tmp_path).result()
+    assert {one.file: one.kind for one in care.findings} == {"3.png": "missing-label", "2.png": "missing-caption"}
 
 
 def test_labels_and_captions_of_a_table(tmp_path: Path) -> None:

@@ -84,10 +84,20 @@ def test_models_side_by_side_on_one_page(
     models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page, out = tmp_path / "card.html", tmp_path / "card.json"
-    words = ["evaluate", *map(str, models), "fashion-mnist-small", "-n", "60", "--page", str(page), "--out", str(out)]
+    words = [
+        "evaluate",
+        *map(str, reversed(models)),
+        "fashion-mnist-small",
+        "-n",
+        "60",
+        "--page",
+        str(page),
+        "--out",
+        str(out),
+    ]
     assert main(words) == 0
     shown = capsys.readouterr().out
-    assert "second" in shown and "FD-fmnist" in shown
+    assert "second" in shown and "FD-fmnist" in shown and "class accuracy" in shown
     html = page.read_text(encoding="utf-8")
     reader = Reader()
     reader.feed(html)
@@ -95,14 +105,14 @@ def test_models_side_by_side_on_one_page(
     assert "first &lt;&amp;&gt;" in html and "first <&>" not in html
     assert re.search(r"In plain words.*none was picked.*简单地说.*没有挑选", html, re.S)
     assert html.count("data:image/png;base64,") == 4 and html.count("<details>") == 1  # one is asked for classes
-    assert "Training curves" in html and "--page" in html
+    assert "Training curves" in html and "--page" in html and "<td></td>" in html  # no classes there
     card = json.loads(out.read_text(encoding="utf-8"))
-    assert [one["name"] for one in card["models"]] == ["first <&>", "second"]
+    assert [one["name"] for one in card["models"]] == ["second", "first <&>"]
     for one in card["models"]:
         assert 0 <= one["authentic"] <= 1
         figures = {row["label"]: row["value"] for row in one["rows"]}
         assert f"{figures['FD-fmnist']:.3g}" in html
-    first, second = card["models"]
+    second, first = card["models"]
     assert first["class_f1"] is None and len(second["class_f1"]) == 10 and sum(map(sum, second["confusion"])) == 60
     assert card["data"]["labels"][0] == "t-shirt"
 
@@ -112,11 +122,11 @@ def test_real_pictures_get_a_good_report(monkeypatch: pytest.MonkeyPatch, models
     train, held = load_split("fashion-mnist-small")
     conditional = [models[1]]
     for pictures, copying in ((held, False), (train, True)):
-        painted = (pictures.pixels[:400], pictures.labels[:400])
+        painted = (pictures.pixels[:200], pictures.labels[:200])
         monkeypatch.setattr("danqing.api.judging.many", lambda *_, painted=painted: iter([painted]))
-        made = api.report_card(conditional, "fashion-mnist-small", 400).result()
+        made = api.report_card(conditional, "fashion-mnist-small", 200).result()
         one = made.models[0]
-        assert one.sharpness == pytest.approx(1, abs=0.1) and one.spread == pytest.approx(1, abs=0.05)
+        assert one.sharpness == pytest.approx(1, abs=0.15) and one.spread == pytest.approx(1, abs=0.08)
         assert (one.copies.authentic < 0.05) == copying and ("repeats what it learned" in made.html) == copying
         assert "near to the real ones" in made.html
         assert one.told is not None and one.told.accuracy > 0.85

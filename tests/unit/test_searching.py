@@ -10,7 +10,7 @@ import pytest
 from danqing import api
 from danqing.api import searching
 from danqing.cli.door import main
-from danqing.errors import MissingExtraError, UsageError
+from danqing.errors import BadInputError, MissingExtraError, UsageError
 from danqing.presets import all_presets
 from danqing.types import Progress
 
@@ -88,6 +88,35 @@ def test_a_search_that_was_cut_off_goes_on(tmp_path: Path, monkeypatch: pytest.M
     states = [one.state for one in found.trials]
     assert states[3] == "fail" and states[:3].count("complete") == 3 and len(found.trials) == 4 + len(seen)
     assert all("score_every" in settings and len(settings) > 1 for settings in seen)  # the preset is not tried again
+
+
+def test_more_hours_go_on_and_another_data_set_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = pretend(monkeypatch)
+    one = api.search("conv-28", "fashion-mnist-small", hours=0.1, out=tmp_path).result()
+    two = api.search("conv-28", "fashion-mnist-small", hours=0.2, out=tmp_path).result()
+    assert len(two.trials) > len(one.trials) and two.trials[: len(one.trials)] == one.trials
+    assert sum(len(settings) == 1 for settings in seen) == 1  # the preset once
+    proposals = [tuple(sorted(settings.items())) for settings in seen]
+    assert len(set(proposals)) == len(proposals)
+    with pytest.raises(UsageError, match="another data"):
+        api.search("conv-28", "photos.zip", hours=0.2, out=tmp_path).result()
+
+
+def test_a_training_that_fails_ends_nothing_but_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch)
+    good = searching.train
+
+    def train(what: str, data: Any, *, out: Path, **rest: Any) -> Generator[Progress, None, None]:
+        if out.name == "trial-001":
+            raise BadInputError("Some pictures have no finite features.")
+        if out.name == "trial-002":
+            yield Progress("train", 1.0, figures={"score": float("nan")})
+            return
+        yield from good(what, data, out=out, **rest)
+
+    monkeypatch.setattr(searching, "train", train)
+    found = api.search("conv-28", "fashion-mnist-small", hours=0.2, minutes=1, out=tmp_path).result()
+    assert [one.state for one in found.trials[:4]] == ["complete", "fail", "fail", "complete"]
 
 
 def test_real_trainings(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

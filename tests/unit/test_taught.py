@@ -120,7 +120,16 @@ def test_taught_manners_and_bad_input(home: Path, model: Path, folder: Path, pai
         teach(home / "empty", "n")
     with pytest.raises(NotFoundError, match="half"):
         api.stylize(drawn("ink", 32), "half", engine="fast", model=model).result()
+    small = home / "small.png"
+    Image.fromarray(drawn("pen", 48)[:8]).save(small)
+    with pytest.raises(BadInputError, match=r"small\.png"):
+        teach(small, "n")
     path = teach(folder / "0.png", "mine")
+    with pytest.raises(UsageError, match="--again"):
+        teach(folder / "1.png", "mine")
+    first = path.read_bytes()
+    teach(folder / "1.png", "mine", again=True)
+    assert path.read_bytes() != first
     write_styler(home / "other", FastPainter(SMALL), api_card(model))
     with pytest.raises(UsageError, match="another fast engine"):
         api.stylize(drawn("ink", 32), "mine", engine="fast", model=home / "other").result()

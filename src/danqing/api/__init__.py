@@ -14,7 +14,7 @@ from danqing.api.searching import Found, Trial, search
 from danqing.api.studios import Studio, load_painter
 from danqing.api.style_schooling import train_styler
 from danqing.api.stylizing import exemplars, stylize, stylize_all, stylize_film
-from danqing.api.teaching import teach_style
+from danqing.api.teaching import taught_style, teach_style
 from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
 from danqing.home import taught_names
@@ -58,6 +58,7 @@ __all__ = [
     "stylize_all",
     "stylize_film",
     "taught_names",
+    "taught_style",
     "teach_style",
     "train",
     "train_painter",

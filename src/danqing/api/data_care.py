@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -90,7 +91,7 @@ def check_data(folder: str | Path, smallest: int = SMALLEST) -> Generator[Progre
         raise UsageError(f"A shorter side of {smallest} came; give at least 1 pixel.")
     shelf = Folder(place)
     names = shelf.names()
-    pictures = [name for name in names if not name.casefold().endswith(NOTES)]
+    pictures = [name for name in names if not is_note(name)]
     if not pictures:
         raise BadInputError(f"{place} holds no pictures; name a folder with some.")
     files: list[Looked] = []
@@ -99,20 +100,29 @@ def check_data(folder: str | Path, smallest: int = SMALLEST) -> Generator[Progre
             files.append(one)
             if len(files) % AT_ONCE == 0:
                 yield Progress("data", 0.5 * len(files) / len(pictures), len(files))
-    labels, captions = labels_of(shelf, names, pictures), captions_of(shelf, names)
+    readable = [one.name for one in files if not one.reason]
+    labels, captions = labels_of(shelf, names, readable), captions_of(shelf, names)
     if not any(not one.reason for one in files):
         raise BadInputError(f"None of the {len(files)} files in {place} can be read as a picture: {files[0].reason}.")
     findings = yield from found_in(files, labels, captions, smallest)
     return Care(place, tuple(files), tuple(findings), labels, captions)
 
 
+def is_note(name: str) -> bool:
+    """A file that nobody would take for a picture: a text, a table, a licence."""
+    return name.casefold().endswith(NOTES) or licence_like(PurePosixPath(name))
+
+
 def labels_of(shelf: Folder, names: Sequence[str], pictures: Sequence[str]) -> Mapping[str, str]:
-    table = next((name for name in names if PurePosixPath(name).name.casefold() in TABLES), None)
-    try:
-        known = from_table(shelf, table, pictures, Counter()) if table else from_folders(pictures)
-    except BadInputError:  # a table of captions alone
-        known = from_folders(pictures)
-    return {name: known.names[number] for name, number in known.of.items()} if known else {}
+    """Of the first table that has labels, else of the sub-folders."""
+    for table in (name for name in names if PurePosixPath(name).name.casefold() in TABLES):
+        try:
+            known = from_table(shelf, table, pictures, Counter())
+            return {name: known.names[number] for name, number in known.of.items()}
+        except BadInputError:  # a table of captions alone
+            continue
+    folders = from_folders(pictures)
+    return {name: folders.names[number] for name, number in folders.of.items()} if folders else {}
 
 
 def found_in(
@@ -171,28 +181,46 @@ def statistics(files: Sequence[Looked]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def fix_data(care: Care, out: str | Path) -> Path:
-    """A copy of the good pictures with their captions and tables, a list of what was left out, and a data card.
-
-    Raises UsageError when `out` holds something already or lies in the folder itself, DiskError.
-    """
+def check_out(folder: str | Path, out: str | Path) -> Path:
+    """Where a clean copy may be written. Raises UsageError when something is there, or when it lies in the folder."""
     place = Path(out)
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise UsageError(f"{place} is not empty; name a folder that does not exist yet.")
-    if place.resolve().is_relative_to(care.folder.resolve()):
+    if place.resolve().is_relative_to(Path(folder).resolve()):
         raise UsageError(f"{place} lies in the folder that is cleaned; name one beside it.")
+    return place
+
+
+def fix_data(care: Care, out: str | Path) -> Path:
+    """A copy of the good pictures with their captions and tables, a list of what was left out, and a data card.
+
+    All of it or nothing is written. Raises UsageError (see `check_out`), BadInputError for a table that is no CSV in
+    UTF-8, DiskError.
+    """
+    place = check_out(care.folder, out)
     try:
-        for one in care.good:
-            (place / one.name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(care.folder / one.name, place / one.name)
-        copy_notes(care, place)
-        write_left_out(care.findings, place / LEFT_OUT)
-        card = {**care.plain(), "sha256": {one.name: one.file_sha256 for one in care.good}, "licences": licences(care)}
-        del card["findings"]
-        write_atomic(place / CARD, json.dumps(card, ensure_ascii=False, indent=1).encode())
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".cleaning-", dir=place.parent) as temporary:
+            made = Path(temporary) / place.name
+            fill(care, made)
+            if place.exists():
+                place.rmdir()
+            made.rename(place)
     except OSError as error:
         raise DiskError(f"{place} cannot be written ({error.strerror}); free some space or name another.") from None
     return place
+
+
+def fill(care: Care, place: Path) -> None:
+    place.mkdir()
+    for one in care.good:
+        (place / one.name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(care.folder / one.name, place / one.name)
+    copy_notes(care, place)
+    write_left_out(care.findings, place / LEFT_OUT)
+    card = {**care.plain(), "sha256": {one.name: one.file_sha256 for one in care.good}, "licences": licences(care)}
+    del card["findings"]
+    write_atomic(place / CARD, json.dumps(card, ensure_ascii=False, indent=1).encode())
 
 
 def copy_notes(care: Care, place: Path) -> None:
@@ -201,8 +229,8 @@ def copy_notes(care: Care, place: Path) -> None:
     stems = {str(PurePosixPath(name).with_suffix("")) for name in good}
     for name in Folder(care.folder).names():
         path = PurePosixPath(name)
-        if not name.casefold().endswith(NOTES) or (path.suffix == ".txt" and str(path.with_suffix("")) not in stems
-                                                   and not licence_like(path)):  # fmt: skip
+        caption = path.suffix == ".txt" and not licence_like(path)
+        if not is_note(name) or (caption and str(path.with_suffix("")) not in stems):
             continue
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         if path.name.casefold() in TABLES:
@@ -213,12 +241,14 @@ def copy_notes(care: Care, place: Path) -> None:
 
 def write_table(source: Path, target: Path, where: PurePosixPath, good: set[str]) -> None:
     """The header, and the rows whose file is good."""
-    with source.open(encoding="utf-8-sig", newline="") as lines, target.open("w", encoding="utf-8", newline="") as made:
-        rows = csv.reader(lines)
-        writer = csv.writer(made)
-        for number, row in enumerate(rows):
-            if number == 0 or (row and any(str(where / cell.replace("\\", "/")) in good for cell in row)):
-                writer.writerow(row)
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as lines:
+            header, *rows = list(csv.reader(lines)) or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInputError(f"{source} is no CSV in UTF-8 ({error}); save it anew.") from None
+    with target.open("w", encoding="utf-8", newline="") as made:
+        kept = [row for row in rows if any(str(where / cell.replace("\\", "/")) in good for cell in row)]
+        csv.writer(made).writerows([header, *kept])
 
 
 def write_left_out(findings: Sequence[Finding], path: Path) -> None:

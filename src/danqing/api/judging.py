@@ -22,6 +22,7 @@ from danqing.evaluate.classes import told
 from danqing.evaluate.copies import copies
 from danqing.evaluate.neighbours import pieces
 from danqing.evaluate.spectrum import radial_power, sharpness
+from danqing.nn.chance import generator
 from danqing.types import DataCard, Progress
 
 FEWEST = 50
@@ -91,30 +92,41 @@ def report_card(
         raise UsageError(f"The models paint pictures of different kinds ({sizes}); judge them one by one.")
     train, held = fitting(ready[0], data)
     names = distinct([Path(folder) for folder in models])
+    chosen = torch.randperm(len(train), generator=generator("report card", seed))[:LEARNED]
+    learned = train.take(chosen.sort().values)
     real = radial_power(train.pixels)
     judged = []
     for number, (model, folder, name) in enumerate(zip(ready, models, names, strict=True)):
-        steps = one_judged(model, name, Path(folder), train, held, real, n, seed)
+        steps = one_judged(model, name, Path(folder), (train, held, learned), real, n, seed)
         judged.append((yield from shared(steps, number, len(models))))
-    html = page(judged, train.pixels[:LEARNED], real, train.card, command)
+    html = page(judged, learned.pixels, real, train.card, command)
     return ReportCard(tuple(judged), train.card, html)
 
 
 def one_judged(
-    model: Model, name: str, folder: Path, train: PictureSet, held: PictureSet, real: Tensor, n: int, seed: int
+    model: Model,
+    name: str,
+    folder: Path,
+    sets: tuple[PictureSet, PictureSet, PictureSet],
+    real: Tensor,
+    n: int,
+    seed: int,
 ) -> Generator[Progress, None, Judged]:
-    """All that is known of one model; `real` is the power of the training pictures."""
+    """All that is known of one model. `sets`: training, held-out, and those of the training that copies are looked for
+    among; `real` is the power of the training pictures."""
+    train, held, among = sets
     made, labels = yield from painted(model, n, seed, Wish())
     report = compared(model, train, held, made, labels, seed)
     net: FeatureNet = registry.get("features", report.rows[0].features)
-    ours, learned, fresh = net(made), net(train.pixels[:LEARNED]), net(held.pixels) if len(held) else None
+    ours, learned, fresh = net(made), net(among.pixels), net(held.pixels) if len(held) else None
+    mixed = torch.randperm(len(learned), generator=generator("spread", seed))[: len(ours)]
     seen = None
     if by_label(model, train) and train.card.name.startswith("fashion-mnist"):
         seen = told(labels, classify(made).argmax(1), len(train.card.labels))
     power = radial_power(made)
     return Judged(
         name, model.card, report, made, copies(learned, ours, fresh), power, sharpness(power, real),
-        mean_distance(ours) / mean_distance(learned[: len(ours)]), seen, curve_of(folder),
+        mean_distance(ours) / mean_distance(learned[mixed]), seen, curve_of(folder),
     )  # fmt: skip
 
 

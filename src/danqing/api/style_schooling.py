@@ -100,9 +100,9 @@ def credit(path: Path) -> str:
     table = path.parent.parent / "sources.tsv"
     if table.is_file():
         for line in table.read_text(encoding="utf-8").splitlines():
-            file, licence, author, *_ = line.split("\t")
-            if file == f"{path.parent.name}/{path.name}":
-                return f"{path.stem}, {author}, {licence}"
+            cells = line.split("\t")
+            if len(cells) >= 3 and cells[0] == f"{path.parent.name}/{path.name}":
+                return f"{path.stem}, {cells[2]}, {cells[1]}"
     return path.name
 
 

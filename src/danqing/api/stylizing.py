@@ -388,9 +388,11 @@ def recipe_of(
 ) -> Recipe:
     """What was done, for the picture's notes; without settings of the optimiser it was the fast engine."""
     names = [Path(look).name if isinstance(look, (str, Path)) else "pixels" for look in named]
+    taught = {str(look): known.sha for look in named if (known := taught_manner(look))}
     extra = {
         "act": "stylize", "styles": names, "weights": list(shares), **settings.plain(wanted),
         "engine": "gatys" if config else "fast", "optimiser": settings.plain(config) if config else None,
+        **({"taught": taught} if taught else {}),
     }  # fmt: skip
     return Recipe(
         "vgg19" if config else "styler", sha[:12], "style", seed, (content.shape[2], content.shape[1]),

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from danqing.api.act import act
-from danqing.api.stylizing import SUFFIXES, eyes, styler, within
+from danqing.api.stylizing import LEAST, SUFFIXES, eyes, styler, within
 from danqing.errors import BadInputError, UsageError
 from danqing.families.style.learning import Pupil, learn, pupil
 from danqing.families.style.looks import LOOKS
-from danqing.families.style.taught import KEPT, Taught, write_taught
+from danqing.families.style.taught import KEPT, Taught, read_taught, write_taught
 from danqing.home import taught_file
 from danqing.images.reading import BadPictureError, read
 from danqing.types import Progress
@@ -28,15 +28,19 @@ def teach_style(
     steps: int = STEPS,
     model: str | Path | None = None,
     seed: int = 0,
+    again: bool = False,
 ) -> Generator[Progress, None, Path]:
     """Learn the manner of a folder of pictures, or of some files, and keep it under `name` for `stylize`.
 
     1 to 50 pictures; a folder's files that are no pictures are passed over. Ctrl+C (closing the generator) keeps what
-    was learned so far. Raises UsageError, NotFoundError, BadInputError, DiskError.
+    was learned so far. `again` teaches a name anew that is known already. Raises UsageError, NotFoundError,
+    BadInputError, DiskError.
     """
     path = taught_file(name)
     if name in LOOKS:
         raise UsageError(f"'{name}' is a manner that comes with Danqing; choose another name.")
+    if path.exists() and not again:
+        raise UsageError(f"'{name}' is taught already; choose another name, or teach it --again.")
     if steps < 1:
         raise UsageError(f"{steps} steps came; give at least 1.")
     painter, sha = styler("fast", model)
@@ -68,7 +72,10 @@ def school(pictures: str | Path | Sequence[str | Path]) -> Generator[Progress, N
     found = []
     for file in files:
         try:
-            found.append(within(read(file), KEPT))
+            picture = within(read(file), KEPT)
+            if min(picture.shape[:2]) < LEAST:
+                raise BadPictureError(file.name, f"a side is under {LEAST} pixels", "give larger pictures")
+            found.append(picture)
         except BadPictureError as error:
             if not one or not one.is_dir():
                 raise
@@ -76,3 +83,8 @@ def school(pictures: str | Path | Sequence[str | Path]) -> Generator[Progress, N
     if not 1 <= len(found) <= MOST:
         raise BadInputError(f"{len(found)} pictures came; a manner is taught from 1 to {MOST}.")
     return found
+
+
+def taught_style(name: str) -> Taught:
+    """What is kept under that name. Raises NotFoundError, BadWeightsError."""
+    return read_taught(taught_file(name))

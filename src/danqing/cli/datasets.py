@@ -119,7 +119,10 @@ def check_data(
 ) -> dict[str, Any]:
     """Look for broken, tiny, blank, blurred, double, strange, wrongly or not labelled pictures. Nothing is changed."""
     from danqing import api
+    from danqing.api.data_care import check_out
 
+    if fix:
+        check_out(folder, fix)
     care = talk.follow(api.check_data(folder, smallest), whole_steps=True)
     found = care.plain()
     talk.table(("found", "how many", "for example"), rows_of(care))

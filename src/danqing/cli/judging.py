@@ -102,9 +102,11 @@ def card(talk: Talk, models: list[str], data: str, n: int, seed: int, out: Path 
     document = {"page": page, **made.plain()}
     if out:
         write_atomic(out, json_text(document).encode())
-    rows = [[one.report.rows[i] for one in made.models] for i in range(len(made.models[0].report.rows))]
+    found = [one.report.by_label() for one in made.models]
+    known = {label: row for by in found for label, row in by.items()}
     heads = ("measure", *(one.name for one in made.models), "real against real")
-    cells = [(row[0].label, *(f"{one.value:.4g}" for one in row), f"{row[0].floor:.4g}") for row in rows]
+    cells = [(label, *(f"{by[label].value:.4g}" if label in by else "-" for by in found), f"{row.floor:.4g}")
+             for label, row in known.items()]  # fmt: skip
     talk.table(heads, cells, numbers=heads[1:])
     talk.say(f"The report card is {page}.")
     return document

@@ -66,6 +66,8 @@ def train_styler(
     except KeyboardInterrupt:
         folders = [str(folder) for folder in (photos, paintings) if folder]
         words = ["danqing", "train-styler", *folders, "--recipe", recipe, "--out", str(out)]
+        words += ["--seed", str(seed)] if seed else []
+        words += ["--minutes", f"{minutes:g}"] if minutes else []
         raise KeyboardInterrupt(f"Stopped; what was learned is kept. Go on with: {shlex.join(words)}") from None
     talk.say(made.message)
     return {"folder": made.folder, "message": made.message}

@@ -31,6 +31,7 @@ def search(
         words = ["danqing", "search", what, str(data), "--hours", str(hours)]
         words += ["--minutes", str(minutes)] if minutes else []
         words += ["--out", str(out)] if out else []
+        words += ["--seed", str(seed)] if seed else []
         raise KeyboardInterrupt(f"Stopped; what was tried is kept. Go on with: {shlex.join(words)}") from None
     rows = [(str(one.number), f"{one.score:.4g}" if one.score is not None else one.state, settings_of(one.settings))
             for one in sorted(found.trials, key=lambda one: (one.score is None, one.score))]  # fmt: skip

@@ -204,16 +204,18 @@ def teach_style(
     steps: Annotated[int, typer.Option(help="More take longer and come closer.")] = 150,
     model: Annotated[Path | None, typer.Option(help="Folder of a fast engine; Danqing's own if left out.")] = None,
     seed: Annotated[int, typer.Option(help="Everything that is chance follows from it.")] = 0,
+    again: Annotated[bool, typer.Option("--again", help="Teach a name anew that is known already.")] = False,
 ) -> dict[str, Any]:
     """Teach the fast engine a manner, which `stylize` then knows by its name. Ctrl+C keeps what is there."""
     from danqing import api
     from danqing.home import taught_file
 
-    act = api.teach_style(folder, name, steps=steps, model=model, seed=seed)
+    before = taught_file(name).stat().st_mtime_ns if taught_file(name).exists() else 0
+    act = api.teach_style(folder, name, steps=steps, model=model, seed=seed, again=again)
     try:
         path = talk.follow(act, whole_steps=True)
     except KeyboardInterrupt:
-        if taught_file(name).exists():
+        if taught_file(name).exists() and taught_file(name).stat().st_mtime_ns != before:
             raise KeyboardInterrupt(f"Stopped by Ctrl+C; what was learned is kept as '{name}'.") from None
         raise
     talk.say(f"'{name}' is taught: danqing stylize photo.jpg {name} ({path}).")
@@ -233,9 +235,9 @@ def show_style(
         row = own[name]
         found = {"name": name, **row["title"], "about": row["about"], "settings": row.get("settings", {})}
     elif name in taught:
-        from danqing.families.style.taught import read_taught
+        from danqing.api import taught_style
 
-        known = read_taught(taught_file(name))
+        known = taught_style(name)
         found = {"name": name, "pictures": len(known.pictures), "steps": known.steps, "engine": known.engine,
                  "file": taught_file(name)}  # fmt: skip
     else:

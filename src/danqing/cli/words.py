@@ -43,12 +43,13 @@ class Talk:
         if self.as_json:
             return
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(heads))
         for head in heads:
             table.add_column(head, justify="right" if head in numbers else "left", overflow="fold")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))  # no markup: file names may hold brackets
         self.out.print(table, highlight=False)
 
     def facts(self, values: Mapping[str, Any]) -> None:

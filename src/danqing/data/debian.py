@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +19,18 @@ SECONDS = 600
 def fetch(name: str, folder: Path) -> Path:
     """The .deb in `folder`, downloaded where it is not there yet. Raises NotFoundError."""
     found = sorted(folder.glob(f"{name}_*.deb"))
-    if not all(map(shutil.which, ("apt-get", "dpkg-deb"))):
-        raise NotFoundError(f"This system has no apt-get and dpkg-deb to fetch {name} with.")
-    if not found:
+    needed = ("dpkg-deb",) if found else ("apt-get", "dpkg-deb")
+    if not all(map(shutil.which, needed)):
+        raise NotFoundError(f"This system has no {' and '.join(needed)} to read {name} with.")
+    if found:
+        return found[-1]
+    with tempfile.TemporaryDirectory(prefix="fetching-", dir=folder) as temporary:
+        command = ["apt-get", "download", name]
         try:
-            subprocess.run(["apt-get", "download", name], cwd=folder, check=True, capture_output=True, timeout=SECONDS)
+            subprocess.run(command, cwd=temporary, check=True, capture_output=True, timeout=SECONDS)
         except (subprocess.SubprocessError, OSError):
-            for broken in folder.glob(f"{name}_*.deb"):
-                broken.unlink()
-        found = sorted(folder.glob(f"{name}_*.deb"))
-    if not found:
-        raise NotFoundError(f"apt-get could not download {name}.")
-    return found[-1]
+            raise NotFoundError(f"apt-get could not download {name}.") from None
+        return Path(shutil.move(next(Path(temporary).glob("*.deb")), folder))
 
 
 def version(package: Path) -> str:

@@ -64,6 +64,9 @@ class Report:
         """JSON-safe dict."""
         return {**asdict(self), "rows": [asdict(row) for row in self.rows], "notes": list(self.notes)}
 
+    def by_label(self) -> dict[str, Row]:
+        return {row.label: row for row in self.rows}
+
     def figures(self) -> dict[str, float]:
         """label -> value, for cards and logs."""
         return {row.label: row.value for row in self.rows}

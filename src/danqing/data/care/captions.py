@@ -24,21 +24,25 @@ def captions_of(shelf: Shelf, names: Sequence[str]) -> dict[str, str]:
         note = beside.get(PurePosixPath(name).with_suffix(""))
         if note and not name.endswith(".txt"):
             found[name] = text_of(shelf, note)[:LARGEST].strip()
-    return {**_from_table(shelf, names), **found}
+    return {**_from_tables(shelf, names), **found}
 
 
-def _from_table(shelf: Shelf, names: Sequence[str]) -> dict[str, str]:
-    table = next((name for name in names if PurePosixPath(name).name.casefold() in TABLES), None)
-    if table is None:
-        return {}
-    rows = list(csv.DictReader(io.StringIO(text_of(shelf, table), newline="")))
-    file, caption = (
-        next((c for c in columns if rows and c in rows[0]), None) for columns in (FILE_COLUMNS, CAPTION_COLUMNS)
-    )
-    if file is None or caption is None:
-        return {}
-    where = PurePosixPath(table).parent
-    return {str(where / row[file].replace("\\", "/")): (row[caption] or "").strip() for row in rows if row[file]}
+def _from_tables(shelf: Shelf, names: Sequence[str]) -> dict[str, str]:
+    """Of every table that has captions."""
+    found: dict[str, str] = {}
+    for table in (name for name in names if PurePosixPath(name).name.casefold() in TABLES):
+        try:
+            rows = list(csv.DictReader(io.StringIO(text_of(shelf, table), newline="")))
+        except csv.Error as error:
+            raise BadInputError(f"{table} in {shelf.title} is no CSV ({error}); save it anew.") from None
+        file, caption = (
+            next((c for c in columns if rows and c in rows[0]), None) for columns in (FILE_COLUMNS, CAPTION_COLUMNS)
+        )
+        if file and caption:
+            where = PurePosixPath(table).parent
+            cells = ((row[file], (row[caption] or "").strip()) for row in rows if row[file])
+            found.update((str(where / name.replace("\\", "/")), words) for name, words in cells)
+    return found
 
 
 def text_of(shelf: Shelf, name: str) -> str:

@@ -103,14 +103,14 @@ def near_duplicates(files: Sequence[Looked], features: np.ndarray) -> Iterator[F
     unit = features / np.linalg.norm(features, axis=1, keepdims=True).clip(1e-9)
     far = np.stack([one.far for one in files if one.far is not None])
     order = sorted(range(len(files)), key=lambda i: (-files[i].width * files[i].height, files[i].name))
+    far, unit = far[order], unit[order]
     for place, i in enumerate(order[1:], start=1):
-        before = np.array(order[:place])
-        alike = (far[before] @ far[i] + unit[before] @ unit[i]) / 2
-        for number in before[np.argsort(-alike)[: (alike >= ALIKE).sum()]][:MOST_LAID]:
-            same = correlation(thumb_of(files[i]), thumb_of(files[number]))
+        alike = (far[:place] @ far[place] + unit[:place] @ unit[place]) / 2
+        for before in np.argsort(-alike)[: (alike >= ALIKE).sum()][:MOST_LAID]:
+            kept = files[order[before]]
+            same = correlation(thumb_of(files[i]), thumb_of(kept))
             if same >= COPY:
-                kept = files[number].name
-                yield Finding("near-duplicate", files[i].name, f"a copy of {kept} ({same:.3f})", kept)
+                yield Finding("near-duplicate", files[i].name, f"a copy of {kept.name} ({same:.3f})", kept.name)
                 break
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from danqing.data import debian
 from danqing.data.studies import PAINTINGS, PHOTOS, studies_folder
 from danqing.data.studies.gathering import GCOMPRIS, LOMIRI, Study, gcompris, lomiri
-from danqing.errors import BadInputError, DiskError
+from danqing.errors import BadInputError, DiskError, NotFoundError
 from danqing.images.writing import write_array
 from danqing.types import Progress
 
@@ -30,6 +30,8 @@ def build(cache: Path, given: Path | None = None) -> Iterator[Progress]:
     Raises NotFoundError without apt-get or network, BadInputError for packages without pictures, DiskError.
     """
     home = studies_folder()
+    if given and not given.is_dir():
+        raise NotFoundError(f"There is no folder {given}; name one that holds the packages' .deb files.")
     try:
         for folder in (cache, home.parent):
             folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Judged models -> one HTML file that needs nothing else: no script, no font, no picture from elsewhere."""
 
 import base64
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -21,6 +22,8 @@ from danqing.types import DataCard
 STYLE = Path(__file__).with_name("page.css")
 SAMPLES, PAIRS, NEXT = 48, 6, 12
 """pictures of each model that are shown; pairs with their nearest training pictures; columns of a sheet"""
+NO_LOSS = ("step", "seconds", "done", "rate", "pictures/s", "score")
+"""what else stands in a log"""
 MEANING = {
     "frechet": ("distance to real pictures", "与真实图片的距离"),
     "kid": ("distance to real pictures, fair to small sets", "与真实图片的距离（小样本公平）"),
@@ -110,17 +113,14 @@ def figure(caption: str, inside: str, number: int) -> str:
 
 
 def table_of_figures(models: Sequence[Judged]) -> str:
+    """A row for each label that any model has; a model without it has an empty cell."""
+    found = [one.report.by_label() for one in models]
     rows = []
-    order = sorted(range(len(models[0].report.rows)), key=lambda i: rank(models[0].report.rows[i]))
-    for number in order:
-        first = models[0].report.rows[number]
+    for first in sorted({label: row for by in found for label, row in by.items()}.values(), key=rank):
+        same = [by.get(first.label) for by in found]
         english, chinese = MEANING.get(first.metric, MEANING.get(first.label, ("", "")))
-        same = [one.report.rows[number] for one in models]
-        full = max(1.0 if first.ideal == 1 else 0.0, *(max(row.high, row.floor) for row in same))
-        cells = "".join(
-            f"<td><b>{row.value:.3g}</b>{bar(row.value, row.low, row.high, row.floor, full, i)}</td>"
-            for i, row in enumerate(same)
-        )
+        full = max(1.0 if first.ideal == 1 else 0.0, *(max(row.high, row.floor) for row in same if row))
+        cells = "".join(f"<td>{cell(row, full, i) if row else ''}</td>" for i, row in enumerate(same))
         arrow = "↑" if first.higher_is_better else "↓"
         hint = f"{escape(english)} <span lang=zh>{chinese}</span>"
         rows.append(f"<tr><th>{escape(first.label)} {arrow}<small>{hint}</small></th>{cells}</tr>")
@@ -137,6 +137,10 @@ def table_of_figures(models: Sequence[Judged]) -> str:
         cells = "".join(f"<td><b>{v:.3g}</b>{bar(v, v, v, 1, max(1.0, *values), i)}</td>" for i, v in enumerate(values))
         rows.append(f"<tr><th>{name}<small>{english} <span lang=zh>{chinese}</span></small></th>{cells}</tr>")
     return table(["", *(one.name for one in models)], rows)
+
+
+def cell(row: Row, full: float, number: int) -> str:
+    return f"<b>{row.value:.3g}</b>{bar(row.value, row.low, row.high, row.floor, full, number)}"
 
 
 def rank(row: Row) -> int:
@@ -188,12 +192,8 @@ def curves(models: Sequence[Judged]) -> str:
 
 
 def losses(curve: Sequence[Mapping[str, float]]) -> list[str]:
-    """Names of what the log follows in at least half of its lines, two at most."""
-    known = ("step", "seconds", "done", "rate")
-    counts: dict[str, int] = {}
-    for line in curve:
-        for name in line.keys() - set(known):
-            counts[name] = counts.get(name, 0) + 1
+    """Names of what the log follows in at least half of its lines, in its order, two at most."""
+    counts = Counter(name for line in curve for name in line if name not in NO_LOSS)
     return [name for name in counts if counts[name] > len(curve) / 2][:2]
 
 

@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,8 @@ class Taught:
     engine: str
     """first digits of the sha256 of the engine's weights that it was taught with"""
     steps: int
+    sha: str = ""
+    """first digits of the sha256 of all that the file holds"""
 
     def drawn(self, seed: int) -> tuple[np.ndarray, Tensor]:
         """One of the pictures and, for the fast engine, a manner (D + M,) between it and another."""
@@ -61,12 +64,20 @@ def write_taught(path: Path, taught: Taught) -> None:
 
 def read_taught(path: Path) -> Taught:
     """Raises NotFoundError, BadWeightsError."""
+    return _read(path.resolve(), path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, stamp: int) -> Taught:
     tensors, notes = load_tensors(path)
     try:
         about = json.loads(notes["taught"])
         names = sorted(name for name in tensors if name.startswith("picture/"))
         pictures = [read(tensors[name].numpy().tobytes()) for name in names]
-        made = Taught(about["title"], tensors["manners"], tensors["shift"], pictures, about["engine"], about["steps"])
+        made = Taught(
+            about["title"], tensors["manners"], tensors["shift"], pictures, about["engine"], about["steps"],
+            notes["sha256"][:12],
+        )  # fmt: skip
     except (KeyError, ValueError):
         raise BadWeightsError(f"'{path}' holds no taught manner; teach it again with 'danqing teach-style'.") from None
     if len(made.pictures) != len(made.manners) or not pictures:

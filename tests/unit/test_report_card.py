@@ -84,17 +84,8 @@ def test_models_side_by_side_on_one_page(
     models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page, out = tmp_path / "card.html", tmp_path / "card.json"
-    words = [
-        "evaluate",
-        *map(str, reversed(models)),
-        "fashion-mnist-small",
-        "-n",
-        "60",
-        "--page",
-        str(page),
-        "--out",
-        str(out),
-    ]
+    names = [str(folder) for folder in reversed(models)]
+    words = ["evaluate", *names, "fashion-mnist-small", "-n", "60", "--page", str(page), "--out", str(out)]
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert "second" in shown and "FD-fmnist" in shown and "class accuracy" in shown

@@ -7,12 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from danqing import api
+from danqing.api.stylizing import eyes, to_tensor
 from danqing.cli import main
 from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.evaluate.shipped import efficientnet_lite0, vgg19
+from danqing.evaluate.style import shapes, style_distance
 from danqing.families.style.drawn import drawn
+from danqing.families.style.looks import LOOKS, exemplar
+from danqing.families.style.objective import tiles
+from danqing.families.style.painting import MARGIN, manners, painted
+from danqing.families.style.shipping import read_styler, shipped_styler
 from danqing.images.reading import read
 from danqing.images.writing import recipe_inside
 
@@ -219,3 +228,75 @@ def test_a_film_keeps_its_length_its_sound_and_holds_still(ask: Ask, photo: np.n
     ask("stylize", tmp_path / "no.mp4", "mosaic", "--out", tmp_path / "out", code=4)
     ask("stylize", tmp_path / "none.mp4", "mosaic", "--out", tmp_path / "out", code=3)
     assert [one.name for one in (tmp_path / "out").iterdir()] == ["clip-mosaic.mp4"]
+
+
+# The fast engine that ships.
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def castle() -> np.ndarray:
+    return np.asarray(Image.fromarray(read(EXAMPLES / "castle.jpg")).resize((192, 128)))
+
+
+def to_model(pixels: np.ndarray) -> torch.Tensor:
+    return to_tensor(np.ascontiguousarray(pixels[..., :3]))
+
+
+@pytest.mark.parametrize("look", sorted(LOOKS))
+def test_the_shipped_engine_brings_a_photo_nearer_to_the_manner_and_keeps_what_is_there(
+    castle: np.ndarray, look: str
+) -> None:
+    """Closer to the style, judged by a network that no engine learned from; the castle is still where it was."""
+    made = api.stylize(castle, look, size=None).result()
+    assert made.recipe.sampler == "fast" and made.recipe.steps == 1
+    style = to_model(exemplar(look, 192))
+    before, after = (style_distance(efficientnet_lite0(), to_model(one), style) for one in (castle, made.pixels))
+    assert after < before
+    assert shapes(vgg19(), to_model(castle), to_model(made.pixels)) < 1.6  # 2 for unrelated pictures
+
+
+def test_strength_brush_and_seed_of_the_fast_engine(castle: np.ndarray) -> None:
+    far = {
+        s: np.abs(api.stylize(castle, "mosaic", size=None, strength=s).result().pixels - castle.astype(float)).mean()
+        for s in (0.0, 0.5, 1.0)
+    }
+    assert far[0.0] < far[0.5] < far[1.0]
+    fine, coarse = (api.stylize(castle, "mosaic", size=None, brush=b).result().pixels for b in (0.5, 2))
+    assert (fine != coarse).any()
+    one, again = (api.stylize(castle, "ink", size=None, seed=3).result().pixels for _ in range(2))
+    assert np.array_equal(one, again)
+    mixed = api.stylize(castle, ["ink", "mosaic"], size=None, weights=[1, 3]).result().pixels
+    assert all((mixed != api.stylize(castle, look, size=None).result().pixels).any() for look in ("ink", "mosaic"))
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 300), (301, 17)])
+def test_the_fast_engine_paints_tiny_and_narrow_pictures(castle: np.ndarray, shape: tuple[int, int]) -> None:
+    picture = np.asarray(Image.fromarray(castle).resize(shape[::-1]))
+    made = api.stylize(picture, "oil", size=None).result().pixels
+    assert made.shape == (*shape, 3) and np.isfinite(made).all()
+
+
+def test_grey_transparent_and_its_own_style_in_one_pass(castle: np.ndarray) -> None:
+    grey = np.repeat(castle.mean(2, keepdims=True), 3, 2).astype(np.uint8)
+    assert api.stylize(grey, "watercolour", size=None).result().pixels.shape == castle.shape
+    alpha = np.full((128, 192, 1), 255, np.uint8)
+    alpha[:, :50] = 0
+    made = api.stylize(np.concatenate([castle, alpha], 2), "pen", size=None).result().pixels
+    assert np.array_equal(made[..., 3:], alpha)
+    own = api.stylize(castle, castle, size=None).result().pixels.astype(float)
+    other = api.stylize(castle, "stained-glass", size=None).result().pixels.astype(float)
+    assert np.abs(own - castle).mean() < 0.7 * np.abs(other - castle).mean()
+
+
+def test_tiles_of_the_shipped_engine_meet_without_a_seam(castle: np.ndarray) -> None:
+    """Across the edges of tiles the picture changes no more than everywhere else."""
+    painter, _ = read_styler(shipped_styler())
+    photo = to_model(np.asarray(Image.fromarray(castle).resize((720, 480))))
+    manner = F.pad(manners(painter, eyes("max"), [to_model(exemplar("oil", 480))])[0], (0, painter.shifts))
+    with torch.no_grad():
+        made = painted(painter, photo, manner, torch.zeros(1, painter.config.noise, 300, 420), tile=384)
+    edges = sorted({one.inner[2] for one in tiles((480, 720), 384, MARGIN) if one.inner[2]})
+    steps = made.diff(dim=2).abs().mean((0, 1))
+    assert edges and all(steps[edge - 1] < 1.5 * steps.median() for edge in edges)

@@ -34,14 +34,15 @@ def stylized(
     `stills`: one for each region, kept from frame to frame of a film, so that its light does not flicker.
     The manner lies on the way from the photo's own to the wanted one: z = z_c + strength (z_s - z_c).
     """
-    own = F.pad(manners(painter, eyes, [content])[0], (0, painter.shifts))
+    own = F.pad(manners(painter, eyes, [content])[0], (0, painter.shifts)) if strength != 1 else None
     noise = torch.randn(1, painter.config.noise, *((side + 2 * BORDER + MULTIPLE) // 2 for side in content.shape[-2:]),
                         generator=generator)  # fmt: skip
     made, weight = torch.zeros_like(content), torch.zeros(content.shape[-2:])
     for number, region in enumerate(regions):
         shares = torch.tensor([one.weight for one in region.exemplars])
         found = torch.stack([manner_of(painter, eyes, one, brush) for one in region.exemplars])
-        z = own + strength * ((shares / shares.sum()) @ found - own)
+        z = (shares / shares.sum()) @ found
+        z = z if own is None else own + strength * (z - own)
         mask = torch.ones_like(weight) if region.mask is None else region.mask
         still = stills[number] if stills else None
         made, weight = made + mask * painted(painter, content, z, noise, tile, still), weight + mask

@@ -202,6 +202,18 @@ class Family(ABC):
     ) -> Tensor:
         """Pictures (N, C, H, W) in [-1, 1] from the latents of `start`; only stochastic samplers use `generators`."""
 
+    def realness(self, model: Any, config: Any, pictures: Tensor, labels: Tensor | None) -> Tensor | None:
+        """(N,) how real the model's own critic finds pictures (N, C, H, W); None where it has none."""
+        return None
+
+    def error(self, model: Any, config: Any, batch: Batch, now: Now) -> Tensor | None:
+        """A number >= 0: how badly the model explains these pictures; None where it cannot say."""
+        return None
+
+    def remedies(self, config: Any, illness: str) -> Mapping[str, Any]:
+        """Settings to change when a training falls ill (danqing.evaluate.health); empty where none would help."""
+        return {}
+
     def takes(self, config: Any) -> frozenset[str]:
         """Which wishes painting heeds, of label, sampler, steps and guidance; others are refused at the door."""
         return frozenset()

@@ -2,6 +2,7 @@
 
 from danqing.api.act import Act
 from danqing.api.data_care import Care, check_data, fix_data
+from danqing.api.examining import Examination, examine
 from danqing.api.judging import ReportCard, evaluate, report_card
 from danqing.api.judging_painter import evaluate_painter
 from danqing.api.likeness import Guess, Kin, describe, sources
@@ -22,6 +23,7 @@ from danqing.home import taught_names
 __all__ = [
     "Act",
     "Care",
+    "Examination",
     "Found",
     "Guess",
     "Kin",
@@ -40,6 +42,7 @@ __all__ = [
     "edit",
     "evaluate",
     "evaluate_painter",
+    "examine",
     "exemplars",
     "fix_data",
     "glimpse",

@@ -20,7 +20,7 @@ from danqing.evaluate import FeatureNet, Report, classify, evaluate_sets
 from danqing.evaluate.card import Judged, page
 from danqing.evaluate.classes import told
 from danqing.evaluate.copies import copies
-from danqing.evaluate.neighbours import pieces
+from danqing.evaluate.neighbours import mean_distance
 from danqing.evaluate.spectrum import radial_power, sharpness
 from danqing.nn.chance import generator
 from danqing.types import DataCard, Progress
@@ -168,12 +168,6 @@ def fitting(model: Model, data: str | Path) -> tuple[PictureSet, PictureSet]:
 def by_label(model: Model, train: PictureSet) -> bool:
     """Whether the model is asked for the very classes that the data has."""
     return "label" in model.family.takes(model.config) and model.labels == train.card.labels
-
-
-def mean_distance(features: Tensor) -> float:
-    """Between all pairs of rows (N, D)."""
-    total = sum(float(squares.sqrt().double().sum()) for _, squares in pieces(features, features))
-    return total / max(1, len(features) * (len(features) - 1))
 
 
 def distinct(folders: Sequence[Path]) -> list[str]:

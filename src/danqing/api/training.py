@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from danqing import checkpoint, registry, settings
 from danqing.api import scoring
 from danqing.api.act import act
+from danqing.api.doctoring import EVERY, POLICIES, Doctor, Policy
 from danqing.api.logs import Log
 from danqing.api.models import Model, load, parameters, ready, software
 from danqing.api.painting import Wish, many, paint, wanted_labels
@@ -21,7 +22,7 @@ from danqing.data.augmenting import Augment, augment
 from danqing.data.batches import Batches
 from danqing.data.pictures import PictureSet
 from danqing.data.sources import load_split
-from danqing.errors import UsageError
+from danqing.errors import UsageError, unknown
 from danqing.images.sheets import sheet
 from danqing.images.writing import write_array
 from danqing.nn import precision
@@ -62,6 +63,7 @@ def train(
     device: str | None = None,
     save_every: float = 30.0,
     tensorboard: bool = False,
+    doctor: Policy = "warn",
 ) -> Generator[Progress, None, Trained]:
     """Train `what` (a preset, or a family whose preset is chosen by the size of the pictures) on `data`.
 
@@ -70,6 +72,7 @@ def train(
     set       single settings of the model or the training, by name
     resume    go on with the unfinished training in `out`, exactly as it was left
     save_every  seconds between two savings of the training state
+    doctor    "warn" says what is wrong with the training, "act" does something about it too, "off" does not look
 
     Stopping early (Ctrl+C) keeps everything. Raises UsageError, NotFoundError, BadInputError or DiskError.
     """
@@ -88,7 +91,7 @@ def train(
         plan = Plan(preset.name, str(data), model, settings_, seed, budget or {"minutes": preset.minutes})
     train_set, held = load_split(data, size=plan.model.get("size"), channels=plan.model.get("channels"))
     plan = fitted(plan, train_set, (set or {}).get("classes"))
-    run = Run(plan, train_set, held, folder, device, rank, world)
+    run = Run(plan, train_set, held, folder, device, rank, world, doctor=doctor)
     if kept:
         run.restore(*kept)
     return (yield from run.go(save_every, tensorboard))
@@ -107,7 +110,12 @@ class Run:
         rank: int = 0,
         world: int = 1,
         clock: Callable[[], float] = time.perf_counter,
+        doctor: Policy = "off",
     ) -> None:
+        if doctor not in POLICIES:
+            raise unknown("policy of the doctor", doctor, POLICIES)
+        if doctor == "act" and world > 1:
+            raise UsageError("The doctor acts in one process only; choose --doctor warn for several.")
         self.family: Family = registry.get("family", all_presets()[plan.preset].family)
         self.config = settings.read(self.family.Config, plan.model, f"the preset {plan.preset}")
         self.settings = settings.read(TrainSettings, plan.train, f"the preset {plan.preset}")
@@ -133,12 +141,16 @@ class Run:
             clock=clock,
         )
         self.best = scoring.Best(self.settings.patience)
+        self.beginning = self.trainer.copied() if doctor == "act" else {}
+        self.doctor = Doctor(self, doctor) if doctor != "off" and rank == 0 else None
         self.drawing = 0.0
         if self.settings.batch // world < 2:
             raise UsageError(f"batch = {self.settings.batch} is too small for {world} processes; give each at least 2.")
 
     def batch_at(self, step: int) -> Batch:
         batch = self.batches.at(step)
+        if self.doctor:
+            self.doctor.pipeline.see(batch.pictures)
         chance = Chance(
             "augment",
             self.plan.seed,
@@ -172,10 +184,11 @@ class Run:
 
     def steps(self, log: Log | None, save_every: float) -> Generator[Progress, None, None]:
         """The trainer's events, with sheets, savings and scores in between."""
-        if self.best.stops():
+        if self.best.stops() or (self.doctor and self.doctor.ended):
             return
         saved, next_sheet = time.monotonic(), next_mark(self.trainer.fraction, 0.1)
         next_score = next_mark(self.trainer.fraction, self.settings.score_every)
+        next_visit = next_mark(self.trainer.fraction, EVERY)
         for progress in self.trainer.run():
             figures = {**progress.figures, "pictures/s": self.trainer.pictures_per_second}
             progress = replace(progress, figures=figures)
@@ -184,6 +197,11 @@ class Run:
                 score = self.score()
                 verdict = self.best.look(self.trainer, score)
                 progress = replace(progress, figures={**figures, "score": score}, message=verdict or progress.message)
+            if self.doctor:
+                self.doctor.note(progress)
+                if self.doctor.due(progress.done, next_visit):
+                    next_visit = next_mark(progress.done, EVERY)
+                    progress = replace(progress, message=self.doctor.visit() or progress.message)
             if log:
                 log.write(progress, self.trainer.seconds)
             if log and time.monotonic() - saved > save_every:
@@ -193,7 +211,7 @@ class Run:
                 next_sheet = next_mark(progress.done, 0.1)
                 self.draw_on_the_way(progress.step)
             yield progress
-            if self.best.stops():
+            if self.best.stops() or (self.doctor and self.doctor.ended):
                 return
 
     def score(self) -> float:
@@ -221,7 +239,8 @@ class Run:
     def save_state(self) -> None:
         numbers = {"trainer": self.trainer.numbers(), "best": self.best.numbers()}
         best = {f"best/{name}": value for name, value in (self.best.weights or {}).items()}
-        state = {"plan": self.plan.plain(), **numbers}
+        doctor = {"doctor": self.doctor.plain()} if self.doctor else {}
+        state = {"plan": self.plan.plain(), **numbers, **doctor}
         checkpoint.save_training(self.folder, {**self.trainer.tensors(), **best}, state)
 
     def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -229,6 +248,8 @@ class Run:
         self.trainer.restore(dict(tensors), state["trainer"])
         weights = {n.removeprefix("best/"): value for n, value in tensors.items() if n.startswith("best/")}
         self.best.restore(state["best"], weights)
+        if self.doctor:
+            self.doctor.restore(state.get("doctor", {}))
 
     def save_model(self, painter: nn.Module, metrics: Mapping[str, float] | None = None) -> None:
         card = replace(self.card(painter), metrics=metrics or {})
@@ -252,9 +273,9 @@ class Run:
             created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
 
-    def present(self) -> Model:
-        """The averaged painter as it is now."""
-        painter = self.trainer.average.module
+    def present(self, painter: nn.Module | None = None) -> Model:
+        """A painter as it is now; the averaged one if none is named."""
+        painter = painter or self.trainer.average.module
         return Model(self.family, self.config, ready(painter, self.trainer.device), self.card(painter), "")
 
     def draw_on_the_way(self, step: int) -> None:

@@ -1,19 +1,72 @@
-"""danqing doctor: what this machine has, and what is fast on it"""
+"""danqing doctor: what this machine has, and what is fast on it; or how a training is"""
 
 import os
 import platform
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from danqing.cli.options import complete_models, complete_paths
 from danqing.cli.words import Talk
 from danqing.version import __version__
+
+if TYPE_CHECKING:
+    from danqing.evaluate.health import Vitals
 
 EXTRAS = {"video": "av", "tensorboard": "tensorboard"}
 """extra -> the module that it brings"""
 
 
-def doctor(talk: Talk) -> dict[str, Any]:
-    """Show what this machine has and what is fast. Cores, memory, device, precision, extras, folders."""
+def doctor(
+    talk: Talk,
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN]", help="A training's folder; without it the machine is examined.",
+                       autocompletion=complete_models),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="What it learned from, where its folder does not say.",
+                       autocompletion=complete_paths),
+    ] = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Show what this machine has and what is fast, or examine a training: what is wrong with it, and what helps."""
+    return patient(talk, run, data) if run else workshop(talk)
+
+
+def patient(talk: Talk, run: Path, data: str | None) -> dict[str, Any]:
+    """How a training is."""
+    from danqing import api
+
+    found = talk.follow(api.examine(run, data))
+    talk.table(("measure", *(f"step {one.step:,}" for one in found.looks), "healthy"), measures(found.looks))
+    for entry in found.said:
+        talk.note(f"Step {entry['step']:,}: {entry['illness']}. {entry['done']}".strip())
+    for name, seen, advice in found.findings:
+        talk.say(f"{name}: {seen} {advice}")
+    if not found.findings:
+        talk.say("Nothing is wrong with what it left.")
+    if not found.watched:
+        talk.note("No doctor was there while it trained, so only the end was looked at.")
+    return found.plain()
+
+
+MEASURES = {"variety": "1", "coverage": "1", "missing": "0", "sharpness": "1", "novelty": "1", "lag": "1", "gap": "1",
+            "bias": "0"}  # fmt: skip
+"""what is shown, and what a healthy one has"""
+
+
+def measures(looks: "tuple[Vitals, ...]") -> list[tuple[str, ...]]:
+    def shown(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
+
+    return [(name, *(shown(getattr(one, name)) for one in looks), healthy) for name, healthy in MEASURES.items()]
+
+
+def workshop(talk: Talk) -> dict[str, Any]:
+    """Cores, memory, device, precision, extras, folders."""
     from danqing.data.fashion_mnist import full_path
     from danqing.home import danqing_home
 

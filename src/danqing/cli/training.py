@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from danqing.cli.words import Talk
 if TYPE_CHECKING:
     from danqing.api import Trained
 
+Watch = Literal["off", "warn", "act"]
 What = Annotated[
     str,
     typer.Argument(
@@ -35,6 +36,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished training.")] = False,
     device: Device = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,
+    doctor: Annotated[
+        Watch, typer.Option(help="What the doctor does about a sick training: nothing, say so, or treat it.")
+    ] = "warn",
 ) -> dict[str, Any]:
     """Train a model on pictures. Ctrl+C keeps everything, --resume goes on."""
     from danqing import api
@@ -44,7 +48,7 @@ def train(
     budget = {"minutes": minutes, "steps": steps, "pictures": pictures}
     act = api.train(
         what, data, **budget, out=out, set=settings, seed=seed, resume=resume,  # type: ignore[arg-type]
-        device=checked_device(device), tensorboard=tensorboard,
+        device=checked_device(device), tensorboard=tensorboard, doctor=doctor,
     )  # fmt: skip
     try:
         trained = talk.follow(act, whole_steps=True)

@@ -54,3 +54,9 @@ def cross(real: Tensor, made: Tensor, ks: tuple[int, ...]) -> Crossing:
             in_made[k][place] = (squares < made_reach[:, k - 1]).sum(1)
             met[k][place] = closest < reach
     return Crossing(in_real, in_made, met)
+
+
+def mean_distance(features: Tensor) -> float:
+    """Between all pairs of rows (N, D)."""
+    total = sum(float(squares.sqrt().double().sum()) for _, squares in pieces(features, features))
+    return total / max(1, len(features) * (len(features) - 1))

@@ -175,7 +175,22 @@ class Trainer:
 
     def keep_safe(self) -> None:
         """Remember the present weights and optimisers as the ones to go back to."""
-        self.safe = {
+        self.safe = self.copied()
+
+    def take_up(self, kept: dict[str, Any]) -> None:
+        """Go on from weights and optimisers that `copied` gave."""
+        self._restore_weights(kept)
+        self.safe = None
+
+    def shorten_average(self) -> float:
+        """A quarter of the half-life, from the live weights on; returns the new one."""
+        self.average.half_life /= 4
+        self.average.module.load_state_dict(self.painter.state_dict())
+        return self.average.half_life
+
+    def copied(self) -> dict[str, Any]:
+        """Weights and optimisers as they are now."""
+        return {
             "model": {k: v.clone() for k, v in self.model.state_dict().items()},
             "average": {k: v.clone() for k, v in self.average.module.state_dict().items()},
             "optimizers": self._optimizer_tensors(clone=True),

@@ -14,12 +14,11 @@ from danqing.nn import flow
 from danqing.nn.chance import noise
 from danqing.registry import get, register
 from danqing.samplers.schedules import times
-from danqing.types import Family, PaintRequest, Phase
+from danqing.types import Batch, Family, Now, PaintRequest, Phase
 
 FIRST_TIME = {"clean": 0.0, "noise": 0.001}
 """where sampling starts: at t = 0 exactly, a predicted noise says nothing about the picture"""
-
-
+LOSSES = {"clean": flow_loss, "noise": noise_loss}
 USUAL_JUMPS = 4
 """steps of the few-step sampler if none are given"""
 
@@ -36,12 +35,15 @@ class Diffusion(Family):
         return model
 
     def phases(self, model: Any, config: DiffusionConfig) -> Sequence[Phase]:
-        loss = {"clean": flow_loss, "noise": noise_loss}[config.predict]
+        loss = LOSSES[config.predict]
         turn = 1 - config.few_step
         phases = [Phase("denoise", model, partial(loss, model), span=(0.0, turn))]
         if config.few_step:
             phases.append(Phase("few-step", model, partial(shortcut_loss, model), span=(turn, 1.0)))
         return phases
+
+    def error(self, model: Any, config: DiffusionConfig, batch: Batch, now: Now) -> Tensor:
+        return LOSSES[config.predict](model, batch, now)
 
     def start(
         self, painter: Any, config: DiffusionConfig, request: PaintRequest, generators: Sequence[Generator]

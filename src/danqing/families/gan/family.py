@@ -1,6 +1,6 @@
 """The GAN family: two phases for the trainer, one pass to paint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -50,6 +50,23 @@ class Gan(Family):
             start
         )
         return painter(start.to(device), torch.tensor(labels, device=device)).clamp(-1, 1)
+
+    def realness(self, model: Any, config: GanConfig, pictures: Tensor, labels: Tensor | None) -> Tensor:
+        anything = torch.full((len(pictures),), config.classes, device=pictures.device)
+        scores: Tensor = model.critic(pictures, anything if labels is None or not config.classes else labels)
+        return scores.float()
+
+    def remedies(self, config: GanConfig, illness: str) -> Mapping[str, Any]:
+        """Against collapse the relativistic game with both penalties, or stronger ones; against a critic that knows
+        its pictures by heart, augmentation (arXiv 2006.06676)."""
+        if illness == "critic-overfits":
+            return {"augment": min(1.0, config.augment + 0.25)} if config.augment < 1 else {}
+        if illness not in ("collapse", "dropping") or config.net == "projected":
+            return {}
+        game = {"loss": "relativistic", "penalty": "r1+r2"}
+        if (config.loss, config.penalty) == tuple(game.values()):
+            return {"gamma": 4 * config.gamma}
+        return {**game, "gamma": 0.1, "penalty_every": 4, "critic_rate": 1.0}
 
     def takes(self, config: GanConfig) -> frozenset[str]:
         return frozenset({"label"} if config.classes and config.net != "projected" else ())

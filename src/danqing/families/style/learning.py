@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from danqing.families.style.eyes import Eyes
-from danqing.families.style.network import FastPainter, look_at
+from danqing.families.style.network import FastPainter
+from danqing.families.style.painting import manners
 from danqing.families.style.teaching import Lesson, Sight, judged, piece, tensor
 from danqing.images.reading import read
 from danqing.nn.chance import Chance, derive
@@ -48,7 +49,7 @@ class Pupil(nn.Module):
 
 def pupil(painter: FastPainter, eyes: Eyes, pictures: Sequence[np.ndarray]) -> Pupil:
     with torch.no_grad():
-        return Pupil(painter.reader(look_at(eyes, [tensor(one) for one in pictures])), painter.shifts)
+        return Pupil(manners(painter, eyes, [tensor(one) for one in pictures]), painter.shifts)
 
 
 def learn(

@@ -91,6 +91,9 @@ class Norm(nn.Module):
 
     def forward(self, h: Tensor, scale: Tensor, shift: Tensor, still: "Still | None") -> Tensor:
         """`still`: records the statistics, or uses those that were recorded."""
+        if still is None and scale.ndim == 2:  # the rows of a batch side by side, so that each has its own γ and β
+            side = F.group_norm(h.flatten(0, 1)[None], scale.numel(), scale.flatten(), shift.flatten())
+            return side.view_as(h)
         if still is None:
             h = F.group_norm(h, self.channels)  # four times faster than F.instance_norm on a CPU
         else:
@@ -163,7 +166,7 @@ class FastPainter(nn.Module):
         return painted[:, :, BORDER : BORDER + height, BORDER : BORDER + width]
 
     def normed(self, number: int, h: Tensor, steer: tuple[Tensor, Tensor], still: Still | None) -> Tensor:
-        return F.relu(self.norms[number](h, *steer, still))
+        return F.relu(self.norms[number](h, *steer, still), inplace=not torch.is_grad_enabled())
 
     def steered(self, manner: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Scale and shift of every norm; 1 and 0 plus what the manner says."""

@@ -1,6 +1,8 @@
 """One pass of the fast engine over a picture of any size, in one manner or between several."""
 
 from collections.abc import Sequence
+from hashlib import sha256
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,10 @@ TILE = 1024
 """longest side that is painted in one piece"""
 MARGIN = 96
 """pixels around a tile that are painted with it: what a place of the network can see"""
+READ = 256
+"""longest side of the copy that a manner is read from: so large were the pictures that the reader was fitted to"""
+REMEMBERED = 64
+"""pictures whose manner is kept"""
 
 
 @torch.no_grad()
@@ -53,12 +59,31 @@ def manner_of(painter: FastPainter, eyes: Eyes, one: Exemplar, brush: float) -> 
     """(D + M,): the taught one, or what is read from the picture."""
     if one.manner is not None:
         return one.manner
-    return F.pad(manners(painter, eyes, [exemplar_at(one, brush).picture])[0], (0, painter.shifts))
+    return F.pad(manners(painter, eyes, [one.picture], brush)[0], (0, painter.shifts))
 
 
-def manners(painter: FastPainter, eyes: Eyes, pictures: Sequence[Tensor]) -> Tensor:
-    """(N, D) of pictures (3, H, W)."""
-    return painter.reader(look_at(eyes, pictures))
+def manners(painter: FastPainter, eyes: Eyes, pictures: Sequence[Tensor], brush: float = 1.0) -> Tensor:
+    """(N, D) of pictures (3, H, W); a picture that was read before is not looked at again."""
+    return painter.reader(torch.stack([numbers(eyes, copy_of(one, brush)) for one in pictures]))
+
+
+def copy_of(picture: Tensor, brush: float) -> Tensor:
+    """(3, h, w), at most `brush` times READ on its longer side."""
+    return exemplar_at(Exemplar(picture), min(1.0, READ / max(picture.shape[-2:])) * brush).picture
+
+
+def numbers(eyes: Eyes, picture: Tensor) -> Tensor:
+    """(NUMBERS,) of a picture, or what is remembered of it."""
+    known = _remembered.setdefault(eyes, {})
+    digest = sha256(picture.contiguous().numpy()).digest() + bytes(str(tuple(picture.shape)), "ascii")
+    if digest not in known:
+        known[digest] = look_at(eyes, [picture])[0]
+    for oldest in list(known)[:-REMEMBERED]:
+        del known[oldest]
+    return known[digest]
+
+
+_remembered: WeakKeyDictionary[Eyes, dict[bytes, Tensor]] = WeakKeyDictionary()
 
 
 def painted(

@@ -1,6 +1,6 @@
 """The VAE family: phases for the trainer, painting from latents, and the way back from pictures to latents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from danqing.families.vae.model import Autoencoder, FlowPrior, VaeConfig
 from danqing.nn.chance import noise
 from danqing.registry import get, register
 from danqing.samplers.schedules import times
-from danqing.types import Family, PaintRequest, Phase
+from danqing.types import Batch, Family, Now, PaintRequest, Phase
 
 
 class Vae(Family):
@@ -32,6 +32,15 @@ class Vae(Family):
         if config.prior == "flow":
             phases.append(Phase("prior", model.prior, partial(prior_loss, model, config)))
         return phases
+
+    def error(self, model: Any, config: VaeConfig, batch: Batch, now: Now) -> Tensor:
+        """Mean squared error of the pictures painted again from their mean latents."""
+        return (batch.pictures - model.decode(model.encode(batch.pictures)[0])).square().mean()
+
+    def remedies(self, config: VaeConfig, illness: str) -> Mapping[str, Any]:
+        """Soft pictures: the divergence weighs less, and sigma is learned (arXiv 2006.13202)."""
+        softer = illness == "smooth" and (config.sigma == "fixed" or config.beta > 0.1)
+        return {"sigma": "learned", "beta": min(1.0, config.beta / 4)} if softer else {}
 
     def start(self, painter: Any, config: VaeConfig, request: PaintRequest, generators: Sequence[Generator]) -> Tensor:
         """(N, latent) latents drawn from the prior."""

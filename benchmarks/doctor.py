@@ -1,0 +1,180 @@
+"""Can the doctor tell sick trainings from healthy ones? Faults are planted in short trainings on Fashion-MNIST.
+
+    python benchmarks/doctor.py [--runs 20] [--first 0] [--only ILLNESS …]     goes on where it stopped
+    python benchmarks/doctor.py --act                                         what 'act' makes of three sick trainings
+
+For each illness `runs` sick trainings and, of each family, `runs` healthy ones; a few hundred steps of small networks
+each, seeds from `first` on. Thresholds were chosen on seeds from 1000 on. Writes benchmarks/results/doctor.jsonl, a line
+a training, and prints recall and false alarms.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch
+
+from danqing.api.plans import Plan, overrides
+from danqing.api.training import Run
+from danqing.data import load_split
+from danqing.data.pictures import PictureSet
+from danqing.evaluate.health import ILLNESSES, Vitals, illnesses_of
+from danqing.presets import get_preset
+from danqing.types import Batch
+
+RESULTS = Path(__file__).resolve().parent / "results"
+GAN = {"net": "residual", "latent": 32, "widths": [32, 16], "critic_widths": [16, 32], "lr": 1e-3, "batch": 32}
+VAE = {"latent": 16, "widths": [16, 32, 64], "up_widths": [64, 32, 16], "batch": 64, "lr": 2e-3}
+FLOW = {"batch": 32, "widths": [64], "depth": 3, "few_step": 0.0}
+STEPS = {"gan": 400, "vae": 300, "diffusion": 400}
+PRESETS = {"gan": "r3gan-28", "vae": "latent-flow-28", "diffusion": "flow-28"}
+LOOKS = 6
+OWN: dict[str, dict[str, Any]] = {"gan": GAN, "vae": VAE, "diffusion": FLOW}
+
+
+class Fault:
+    """What is done to a training to make it sick."""
+
+    def __init__(self, family: str, settings: dict[str, Any] | None = None, pictures: int = 4000,
+                 break_run: Callable[[Run, int], None] | None = None, steps: int = 0) -> None:  # fmt: skip
+        self.family, self.settings, self.pictures, self.break_run = family, settings or {}, pictures, break_run
+        self.steps = steps or STEPS[family]
+
+
+def one_batch(run: Run, seed: int) -> None:
+    """From a third of the way on the same batch comes again and again."""
+    at, start = run.batches.at, int(run.trainer.budget.steps / 3)  # type: ignore[operator]
+    run.batches.at = lambda step: at(min(step, start))  # type: ignore[method-assign]
+
+
+def black(run: Run, seed: int) -> None:
+    """From a third of the way on all pictures are black."""
+    at, start = run.batches.at, int(run.trainer.budget.steps / 3)  # type: ignore[operator]
+
+    def broken(step: int) -> Batch:
+        batch = at(step)
+        return replace(batch, pictures=batch.pictures * 0 - 1) if step > start else batch
+
+    run.batches.at = broken  # type: ignore[method-assign]
+
+
+def few_kinds(run: Run, seed: int) -> None:
+    """Only some kinds are ever shown: the painter drops the others."""
+    kinds = torch.randperm(10, generator=torch.Generator().manual_seed(seed))[:5]
+    labels = run.train_set.labels
+    assert labels is not None
+    rows = torch.isin(labels, kinds).nonzero()[:, 0]
+    few = run.train_set.take(rows)
+    run.batches.pictures, run.batches._pixels = few, few.pixels.numpy()
+
+
+def shock(run: Run, seed: int) -> None:
+    """Halfway the weights are hit by noise and the rate is far too high from then on."""
+    run.trainer.rate_factor = 30.0 if seed % 2 else 100.0
+
+
+FAULTS: dict[str, list[Fault]] = {
+    "collapse": [
+        Fault("gan", {"loss": "non-saturating", "penalty": "none", "critic_rate": 8.0, "lr": 2e-3}),
+        Fault("gan", {"loss": "wasserstein", "penalty": "none", "lr": 2e-3}),
+        Fault("gan", {"loss": "hinge", "penalty": "none", "momentum": 0.9, "lr": 4e-3}),
+        Fault("gan", {"loss": "least-squares", "penalty": "none", "critic_rate": 5.0, "lr": 3e-3}),
+    ],
+    "dropping": [Fault("gan", break_run=few_kinds), Fault("vae", break_run=few_kinds)],
+    "critic-overfits": [Fault("gan", pictures=n, steps=800) for n in (50, 100, 150)],
+    "divergence": [Fault(family, break_run=shock, steps=200) for family in STEPS],
+    "smooth": [Fault("vae", {"beta": beta}) for beta in (30.0, 100.0)],
+    "overfits": [Fault("diffusion", pictures=30, steps=900), Fault("vae", pictures=50, steps=600)],
+    "pipeline": [Fault(family, break_run=how, steps=120) for family in ("gan", "vae") for how in (one_batch, black)],
+    "average": [Fault(family, {"ema": ema}) for family in STEPS for ema in (3.0, 10.0)],
+}
+HEALTHY = {family: Fault(family) for family in STEPS}
+
+
+def training(fault: Fault, seed: int, folder: Path, doctor: str = "warn") -> Run:
+    family = fault.family
+    preset = get_preset(PRESETS[family])
+    train, held = some(fault.pictures, seed)
+    model, settings = overrides(preset, OWN[family] | fault.settings)
+    model |= {"channels": 1, "classes": 10}
+    plan = Plan(preset.name, "fashion-mnist", model, settings, seed, {"steps": fault.steps}, train.card.sha256, "fp32")
+    run = Run(plan, train, held, folder, "cpu", doctor=doctor)  # type: ignore[arg-type]
+    if fault.break_run:
+        fault.break_run(run, seed)
+    return run
+
+
+def some(count: int, seed: int) -> tuple[PictureSet, PictureSet]:
+    train, held = load_split("fashion-mnist", size=28)
+    rows = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:count]
+    return train.take(rows), held.take(torch.arange(1024))
+
+
+def looks(fault: Fault, seed: int) -> list[Vitals]:
+    with tempfile.TemporaryDirectory() as folder:
+        run = training(fault, seed, Path(folder))
+        assert run.doctor
+        for progress in run.trainer.run():
+            run.doctor.note(progress)
+            if progress.step % (fault.steps // LOOKS) == 0:
+                run.doctor.look()
+        return run.doctor.history
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--out", type=Path, default=RESULTS / "doctor.jsonl")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    known = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
+    there = {(line["planted"], line["seed"]) for line in known}
+    for seed in range(args.first, args.first + args.runs):
+        planted = {name: faults[seed % len(faults)] for name, faults in FAULTS.items()}
+        planted |= {f"healthy {family}": fault for family, fault in HEALTHY.items()}
+        for name, fault in planted.items():
+            if (name, seed) in there or (args.only and name not in args.only):
+                continue
+            began = time.process_time()
+            line = {"planted": name, "seed": seed, "family": fault.family, "settings": fault.settings,
+                    "looks": [one.plain() for one in looks(fault, seed)]}  # fmt: skip
+            line["seconds"] = round(time.process_time() - began, 1)
+            known.append(line)
+            with args.out.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(name, seed, line["seconds"], flush=True)
+    print(json.dumps(table(known), indent=1))
+
+
+def table(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """illness -> found of sick ones, alarms of healthy ones."""
+    told = [(line["planted"], seen_in(line)) for line in lines]
+    return {
+        name: {
+            "sick": sum(planted == name for planted, _ in told),
+            "found": sum(planted == name and name in seen for planted, seen in told),
+            "healthy": sum(planted.startswith("healthy") for planted, _ in told),
+            "alarms": sum(planted.startswith("healthy") and name in seen for planted, seen in told),
+        }
+        for name in ILLNESSES
+    }
+
+
+def seen_in(line: dict[str, Any]) -> set[str]:
+    """Every illness that was seen at any look."""
+    history = [Vitals(**look) for look in line["looks"]]
+    return {one.name for end in range(1, len(history) + 1) for one in illnesses_of(history[:end])}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What is measured of a training now and then: few numbers, cheap, each 1 (or 0) for a healthy one.
+
+Everything that is compared with real pictures is compared in the same way with other real pictures, of the same number,
+so that the numbers mean the same for all data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from danqing.evaluate.copies import closest
+from danqing.evaluate.features import FeatureNet
+from danqing.evaluate.metrics import Sets, frechet
+from danqing.evaluate.neighbours import mean_distance, nearest
+from danqing.evaluate.spectrum import radial_power, sharpness
+
+LOOKED_AT = 128
+"""pictures that are painted for a look"""
+REAL = 512
+"""held-out pictures they are compared with, and training pictures that copies are looked for among, four times"""
+NEIGHBOURS = 5
+"""reach of a real picture: so many of its kind are nearer (Naeem et al. 2020, section 4)"""
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """One look at a training."""
+
+    step: int
+    done: float
+    """0 .. 1 of the budget"""
+    variety: float
+    """mean distance of painted pictures among each other, real ones' is 1"""
+    coverage: float
+    """share of real pictures that have a painted one among their neighbours; as many real ones' is 1"""
+    missing: float | None
+    """share of the kinds that are hardly painted, 0 .. 1; None without labels"""
+    sharpness: float
+    """power of fine detail, real pictures' is 1"""
+    novelty: float
+    """distance to the nearest training picture, held-out pictures' is 1; copies have less"""
+    lag: float
+    """distance of the averaged painter's pictures to real ones in units of the live painter's; 1 is alike"""
+    unfit: float
+    """share of the pixels that are at the ends of their range, beyond the share of real ones"""
+    gap: float | None = None
+    """loss on held-out pictures in units of that on training pictures; None for a GAN"""
+    bias: float | None = None
+    """(D(train) - D(held)) / (D(train) - D(made)) of a GAN's critic (Karras et al., arXiv 2006.06676, eq. 1)"""
+    losses: Mapping[str, float] = field(default_factory=dict)
+    """phase -> mean since the last look"""
+    skipped: int = 0
+    """steps since the last look whose loss was not a number"""
+    repeated: float = 0.0
+    """share of the batches since the last look that had been seen shortly before"""
+    contrast: float = 1.0
+    """how much the pictures of a batch differ, in units of the whole set's"""
+
+    def plain(self) -> dict[str, Any]:
+        """JSON-safe dict."""
+        return asdict(self)
+
+
+class Mirror:
+    """Real pictures and what is needed to compare painted ones with them; made once."""
+
+    def __init__(self, net: FeatureNet, train: Tensor, held: Tensor, kinds: Tensor | None) -> None:
+        """train (N, C, S, S) and held (M, C, S, S) uint8 in random order, kinds (M,) int64 labels of the latter."""
+        self.net, self.kinds = net, kinds
+        self.learned = net(train[: 4 * REAL])
+        self.held = net(held) if len(held) else self.learned[:REAL]
+        self.power = radial_power(train[: 4 * REAL])
+        self.ends = at_the_ends(train[: 4 * REAL])
+        self.reach = nearest(self.held, min(NEIGHBOURS, len(self.held) - 1))[:, -1]
+        self.spread = mean_distance(self.held)
+        other = self.learned[:LOOKED_AT]
+        self.met = self.meets(other)
+        apart = closest(self.held, self.learned)[1].sqrt()
+        self.apart = float(apart.median()) if len(held) else float(nearest(self.learned, 1).sqrt().median())
+
+    def meets(self, features: Tensor) -> Tensor:
+        """(M,) bool: which held-out pictures have one of these (K, D) within their reach."""
+        return closest(self.held, features)[1] < self.reach
+
+    def look(self, live: Tensor, average: Tensor) -> dict[str, Any]:
+        """The numbers of Vitals that painted pictures (K, C, S, S) uint8 of the live and the averaged painter have."""
+        features, averaged = self.net(live), self.net(average)
+        met = self.meets(features)
+        return {
+            "variety": mean_distance(features) / max(self.spread, 1e-9),
+            "coverage": float(met.float().mean() / self.met.float().mean().clamp(min=1e-9)),
+            "missing": self.missing(met),
+            "sharpness": min(100.0, sharpness(radial_power(live), self.power)),
+            "novelty": float(closest(features, self.learned)[1].sqrt().median()) / max(self.apart, 1e-9),
+            "lag": distance(self.held, averaged) / max(distance(self.held, features), 1e-9),
+            "unfit": max(0.0, at_the_ends(live) - self.ends),
+        }
+
+    def missing(self, met: Tensor) -> float | None:
+        """Share of the kinds whose real pictures are met a quarter as often as other real pictures meet them."""
+        if self.kinds is None:
+            return None
+        count = int(self.kinds.max()) + 1
+        sums = [torch.zeros(count).index_add_(0, self.kinds, one.float()) for one in (met, self.met)]
+        there = sums[1] >= 4
+        return float((sums[0] < 0.25 * sums[1])[there].float().mean()) if there.any() else None
+
+
+def distance(real: Tensor, made: Tensor) -> float:
+    """Fréchet distance; biased by the small number, alike for all painters."""
+    return frechet.measure(Sets(real, made))
+
+
+def at_the_ends(pictures: Tensor) -> float:
+    """Share of the pixels (uint8) that are black or white to the last bit."""
+    return float(((pictures == 0) | (pictures == 255)).float().mean())

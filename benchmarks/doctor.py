@@ -4,8 +4,8 @@
     python benchmarks/doctor.py --act                                         what 'act' makes of three sick trainings
 
 For each illness `runs` sick trainings and, of each family, `runs` healthy ones; a few hundred steps of small networks
-each, seeds from `first` on. Thresholds were chosen on seeds from 1000 on. Writes benchmarks/results/doctor.jsonl, a line
-a training, and prints recall and false alarms.
+each, seeds from `first` on. Thresholds were chosen on seeds from 1000 on. What was measured goes to
+benchmarks/results/samples/doctor.jsonl, a line a training; what was found of it to benchmarks/results/doctor.json.
 """
 
 import argparse
@@ -21,7 +21,11 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
+from run import machine
 
+from danqing import registry
+from danqing.api import doctoring
+from danqing.api.painting import many
 from danqing.api.plans import Plan, overrides
 from danqing.api.training import Run
 from danqing.data import load_split
@@ -48,6 +52,9 @@ class Fault:
         self.family, self.settings, self.pictures, self.break_run = family, settings or {}, pictures, break_run
         self.steps = steps or STEPS[family]
 
+    def longer(self, steps: int) -> "Fault":
+        return Fault(self.family, self.settings, self.pictures, self.break_run, steps)
+
 
 def one_batch(run: Run, seed: int) -> None:
     """From a third of the way on the same batch comes again and again."""
@@ -68,7 +75,7 @@ def black(run: Run, seed: int) -> None:
 
 def few_kinds(run: Run, seed: int) -> None:
     """Only some kinds are ever shown: the painter drops the others."""
-    kinds = torch.randperm(10, generator=torch.Generator().manual_seed(seed))[:5]
+    kinds = torch.randperm(10, generator=torch.Generator().manual_seed(seed))[:3]
     labels = run.train_set.labels
     assert labels is not None
     rows = torch.isin(labels, kinds).nonzero()[:, 0]
@@ -77,26 +84,69 @@ def few_kinds(run: Run, seed: int) -> None:
 
 
 def shock(run: Run, seed: int) -> None:
-    """Halfway the weights are hit by noise and the rate is far too high from then on."""
-    run.trainer.rate_factor = 30.0 if seed % 2 else 100.0
+    """Halfway the learning rate becomes far too high, and stays so."""
+    at, half = run.trainer.batch_at, int(run.trainer.budget.steps / 2)  # type: ignore[operator]
+
+    def struck(step: int) -> Batch:
+        if step == half:
+            run.trainer.rate_factor = 100.0 if seed % 2 else 300.0
+        return at(step)
+
+    run.trainer.batch_at = struck
 
 
 FAULTS: dict[str, list[Fault]] = {
     "collapse": [
         Fault("gan", {"loss": "non-saturating", "penalty": "none", "critic_rate": 8.0, "lr": 2e-3}),
-        Fault("gan", {"loss": "wasserstein", "penalty": "none", "lr": 2e-3}),
         Fault("gan", {"loss": "hinge", "penalty": "none", "momentum": 0.9, "lr": 4e-3}),
         Fault("gan", {"loss": "least-squares", "penalty": "none", "critic_rate": 5.0, "lr": 3e-3}),
     ],
-    "dropping": [Fault("gan", break_run=few_kinds), Fault("vae", break_run=few_kinds)],
-    "critic-overfits": [Fault("gan", pictures=n, steps=800) for n in (50, 100, 150)],
-    "divergence": [Fault(family, break_run=shock, steps=200) for family in STEPS],
-    "smooth": [Fault("vae", {"beta": beta}) for beta in (30.0, 100.0)],
-    "overfits": [Fault("diffusion", pictures=30, steps=900), Fault("vae", pictures=50, steps=600)],
+    "dropping": [Fault(family, {"classes": 0}, break_run=few_kinds) for family in ("gan", "vae")],
+    "critic-overfits": [Fault("gan", pictures=n, steps=800) for n in (100, 150, 200)],
+    "divergence": [Fault(family, {"rate": "constant"}, break_run=shock, steps=240) for family in STEPS],
+    "smooth": [Fault("vae", {"beta": beta}) for beta in (100.0, 300.0)],
+    "overfits": [Fault("diffusion", pictures=20, steps=700), Fault("vae", pictures=50, steps=600)],
     "pipeline": [Fault(family, break_run=how, steps=120) for family in ("gan", "vae") for how in (one_batch, black)],
-    "average": [Fault(family, {"ema": ema}) for family in STEPS for ema in (3.0, 10.0)],
+    "average": [Fault(family, {"ema": ema}) for family in ("gan", "vae") for ema in (3.0, 10.0)],
 }
 HEALTHY = {family: Fault(family) for family in STEPS}
+
+
+LONG = 2000
+TREATED: dict[str, tuple[Fault, Fault]] = {
+    "collapse": (FAULTS["collapse"][0].longer(LONG), Fault("gan", steps=LONG)),
+    "divergence": (Fault("vae", {"rate": "constant"}, break_run=shock, steps=LONG), Fault("vae", steps=LONG)),
+    "critic-overfits": (Fault("gan", pictures=60, steps=LONG), Fault("gan", {"augment": 1.0}, pictures=60, steps=LONG)),
+}
+"""illness -> a training that falls ill, and a healthy one of the same length"""
+
+
+def recall(fault: Fault, seed: int, policy: str) -> dict[str, Any]:
+    """What a training ends with: recall of 1,000 pictures (features of the fashion judge), and what its doctor said."""
+    doctoring.DEAR = float("inf")
+    with tempfile.TemporaryDirectory() as folder:
+        run = training(fault, seed, Path(folder), policy)
+        for _ in run.go(1e9, False):
+            pass
+        made = torch.cat([pictures for pictures, _ in many(run.present(), 1000, 1_000_000)])
+        net, measure = registry.get("features", "fmnist"), registry.get("metric", "recall")
+        value = measure(net(load_split("fashion-mnist", size=28)[1].pixels[:1000]), net(made))
+        return {"recall": round(value, 3), "said": run.doctor.said if run.doctor else []}
+
+
+def treated(names: list[str], seeds: range) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in names:
+        sick, well = TREATED[name]
+        for seed in seeds:
+            row = {
+                "healthy": recall(well, seed, "off"),
+                "untreated": recall(sick, seed, "off"),
+                "act": recall(sick, seed, "act"),
+            }
+            found.setdefault(name, []).append(row)
+            print(name, seed, row, flush=True)
+    return found
 
 
 def training(fault: Fault, seed: int, folder: Path, doctor: str = "warn") -> Run:
@@ -104,7 +154,7 @@ def training(fault: Fault, seed: int, folder: Path, doctor: str = "warn") -> Run
     preset = get_preset(PRESETS[family])
     train, held = some(fault.pictures, seed)
     model, settings = overrides(preset, OWN[family] | fault.settings)
-    model |= {"channels": 1, "classes": 10}
+    model |= {"channels": 1, "classes": fault.settings.get("classes", 10)}
     plan = Plan(preset.name, "fashion-mnist", model, settings, seed, {"steps": fault.steps}, train.card.sha256, "fp32")
     run = Run(plan, train, held, folder, "cpu", doctor=doctor)  # type: ignore[arg-type]
     if fault.break_run:
@@ -134,9 +184,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", nargs="+")
-    parser.add_argument("--out", type=Path, default=RESULTS / "doctor.jsonl")
+    parser.add_argument("--out", type=Path, default=RESULTS / "samples" / "doctor.jsonl")
+    parser.add_argument("--act", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.act:
+        found = treated(args.only or list(TREATED), range(args.first, args.first + args.runs))
+        (RESULTS / "doctor-act.json").write_text(json.dumps(found, indent=1) + "\n")
+        return
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     known = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
     there = {(line["planted"], line["seed"]) for line in known}
     for seed in range(args.first, args.first + args.runs):
@@ -153,7 +209,9 @@ def main() -> None:
             with args.out.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(name, seed, line["seconds"], flush=True)
-    print(json.dumps(table(known), indent=1))
+    found = {"machine": machine(), "illnesses": table(known)}
+    (RESULTS / "doctor.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
 
 
 def table(lines: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The sheet of the README: three photos in the eight manners that come with Danqing, by the fast engine.
 
-    python scripts/draw_styles.py [--engine fast] [--out docs/pictures/styles.png]
+python scripts/draw_styles.py [--engine fast] [--out docs/pictures/styles.png]
 """
 
 import argparse

@@ -103,6 +103,13 @@ def test_doctor_knows_the_machine(ask: Ask, danqing_home: Path) -> None:
     assert found["cores"] >= 1 and found["precision"] in ("fp32", "bf16") and found["home"] == str(danqing_home)
 
 
+def test_the_doctor_examines_a_training(ask: Ask, models: Models) -> None:
+    found = ask("doctor", models["vae"])
+    assert not found["watched"] and found["looks"][-1]["step"] == 2
+    assert all(one["seen"] and one["advice"] for one in found["findings"])
+    assert main(["doctor", str(models["vae"])]) == 0
+
+
 def test_data_is_shown(ask: Ask, tmp_path: Path) -> None:
     found = ask("data", "show", DATA, "--sheet", tmp_path / "sheet.png", "--augmented", tmp_path / "ways.png")
     assert found["size"] == 28 and found["labels"]["dress"] > 0 and (tmp_path / "sheet.png").exists()
@@ -119,6 +126,10 @@ def test_data_is_shown(ask: Ask, tmp_path: Path) -> None:
         ("train conv-28 {text} --steps 1", 4, "no data set"),
         ("train conv-28 fashion-mnist --resume --out {nowhere}", 3, "without --resume"),
         ("train conv-28 fashion-mnist --device tpu", 2, "no device 'tpu'"),
+        ("train conv-28 fashion-mnist --steps 1 --doctor cure", 2, "warn"),
+        ("doctor {nowhere}", 3, "There is no model"),
+        ("evaluate {nowhere} fashion-mnist --minutes 2", 2, "--folds"),
+        ("evaluate {nowhere} fashion-mnist --folds 3 --steps 2", 2, "--folds takes one model"),
         ("sample {nowhere}", 3, "There is no model"),
         ("sample {nowhere} --sede 3", 2, "--seed"),
         ("sampel", 2, "sample"),

@@ -1,5 +1,6 @@
 """Metrics against closed forms, against the PyPI package prdc, and against what must hold for any of them."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -68,6 +69,17 @@ def test_frechet_between_gaussians_that_do_not_commute() -> None:
     root = ((cov_a @ cov_b).trace() + 2 * (cov_a.det() * cov_b.det()).sqrt()).sqrt()
     wanted = (cov_a.trace() + cov_b.trace() - 2 * root).item()
     assert get("metric", "frechet")(white(100, 2) @ a.T, white(150, 2, seed=1) @ b.T) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("rows", [40, 300])
+def test_frechet_agrees_with_scipys_matrix_root(rows: int) -> None:
+    """|m - m'|² + Tr(C + C' - 2 (C C')^(1/2)) as torch-fidelity and pytorch-fid compute it, on given features."""
+    linalg = pytest.importorskip("scipy.linalg")
+    real, made = normal(rows, 12).double(), normal(rows + 10, 12, seed=1).double() * 1.3 + 0.2
+    c, d = (np.cov(side.numpy(), rowvar=False) for side in (real, made))
+    between = float((real.mean(0) - made.mean(0)).square().sum())
+    wanted = between + float(np.trace(c + d - 2 * linalg.sqrtm(c @ d).real))
+    assert get("metric", "frechet")(real, made) == pytest.approx(wanted, rel=1e-6)
 
 
 @settings(max_examples=10, deadline=None)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from danqing.errors import BadInputError, NotFoundError, UsageError
 from danqing.evaluate import Report, evaluate_sets
-from danqing.evaluate.report import standard_error, wilson
+from danqing.evaluate.metrics import Sets
+from danqing.evaluate.report import REPEATS, half, standard_error, student, wilson
 from danqing.nn.chance import generator
 from danqing.registry import get, names
 from danqing.types import Progress
@@ -107,8 +108,34 @@ def test_an_interval_is_as_wide_as_the_chance_of_the_sample() -> None:
     )
 
 
+@pytest.mark.parametrize(("freedom", "width"), [(5, 2.5706), (11, 2.2010), (100, 1.9840)])
+def test_the_width_of_an_interval_is_students(freedom: int, width: float) -> None:
+    assert student(freedom) == pytest.approx(width, rel=2e-3)
+
+
+def test_intervals_cover_the_truth_95_times_in_100() -> None:
+    """Simulated features, 200 samples of 300: the interval of each holds the mean over all samples."""
+    chance, measures = generator("cover"), ("frechet", "kid", "precision", "recall", "density", "coverage", "f1")
+    values: dict[str, list[float]] = {name: [] for name in measures}
+    widths: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(200):
+        real, made = torch.randn(300, 6, generator=chance), torch.randn(300, 6, generator=chance) * 0.8 + 0.3
+        whole, halves = Sets(real, made), [Sets(half(real, chance), half(made, chance)) for _ in range(REPEATS)]
+        for name in measures:
+            measure = get("metric", name).measure
+            values[name].append(measure(whole))
+            widths[name].append(student(REPEATS - 1) * standard_error([measure(one) for one in halves]))
+    held = {name: share_held(torch.tensor(values[name]), torch.tensor(widths[name])) for name in measures}
+    assert 0.93 <= sum(held.values()) / len(held) <= 0.97, held
+    assert all(0.92 <= share <= 0.99 for share in held.values()), held  # chance of 200 samples: 1.5 %
+
+
+def share_held(values: Tensor, widths: Tensor) -> float:
+    return float(((values - values.mean()).abs() <= widths).double().mean())
+
+
 def test_wilson_stays_within_zero_and_one() -> None:
-    assert wilson(1.0, 10)[1] == 1.0
+    assert 1 - 1e-12 < wilson(1.0, 10)[1] <= 1
     assert wilson(0.0, 10)[0] == 0.0
 
 

@@ -14,7 +14,7 @@ from danqing.data import load_split
 from danqing.errors import UsageError
 from danqing.evaluate.card.charts import lines
 from danqing.evaluate.classes import told
-from danqing.evaluate.copies import copies
+from danqing.evaluate.copies import copies, memorisation
 from danqing.evaluate.spectrum import radial_power, sharpness
 
 
@@ -132,3 +132,14 @@ def test_what_cannot_be_judged_together(models: list[Path], tmp_path: Path) -> N
     with pytest.raises(UsageError, match="different kinds"):
         api.report_card([models[0], other], "fashion-mnist-small", 50).result()
     assert main(["evaluate", str(models[0]), str(models[1]), "fashion-mnist-small", "--steps", "3"]) == 2
+
+
+def test_the_memorisation_curve_of_copies_lies_left_of_new_pictures() -> None:
+    train = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    held = torch.randn(80, 8, generator=torch.Generator().manual_seed(1))
+    found = copies(train, train[:50] + 0.01, held)
+    assert found.distance_real is not None
+    made, shares = memorisation(found.distance)
+    fresh, _ = memorisation(found.distance_real)
+    assert shares[0] == 0 and shares[-1] == 1 and len(made) == len(shares)
+    assert made == sorted(made) and made[-1] < fresh[5]

@@ -3,6 +3,7 @@
 from danqing.api.act import Act
 from danqing.api.data_care import Care, check_data, fix_data
 from danqing.api.examining import Examination, examine
+from danqing.api.folding import Folds, cross_validate
 from danqing.api.judging import ReportCard, evaluate, report_card
 from danqing.api.judging_painter import evaluate_painter
 from danqing.api.likeness import Guess, Kin, describe, sources
@@ -24,6 +25,7 @@ __all__ = [
     "Act",
     "Care",
     "Examination",
+    "Folds",
     "Found",
     "Guess",
     "Kin",
@@ -38,6 +40,7 @@ __all__ = [
     "Trial",
     "blend",
     "check_data",
+    "cross_validate",
     "describe",
     "edit",
     "evaluate",

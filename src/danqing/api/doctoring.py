@@ -22,8 +22,8 @@ from danqing import registry
 from danqing.api.models import Model
 from danqing.api.painting import Wish, many
 from danqing.data.pictures import PictureSet
-from danqing.evaluate.health import Illness, Mirror, Vitals, illnesses_of
-from danqing.evaluate.health.vitals import LOOKED_AT, REAL
+from danqing.evaluate.health import Illness, Mirror, Vitals, illnesses_of, sound
+from danqing.evaluate.health.vitals import LEARNED, LOOKED_AT, REAL, more_often
 from danqing.images.arrays import to_float
 from danqing.images.writing import write_atomic
 from danqing.nn.chance import Chance, generator
@@ -39,6 +39,8 @@ EVERY = 0.1
 """of the budget lies between two looks"""
 DEAR = 0.05
 """of the training's time may be spent on looking"""
+FIRST_PRICE = 6.0
+"""seconds that the first look may cost, as long as nothing is known; so it comes after two minutes"""
 QUICK = 8
 """steps in which a model that paints step by step is looked at"""
 SEED = 2_000_000
@@ -46,6 +48,8 @@ SEED = 2_000_000
 FILE = "health.json"
 TREATMENTS = 4
 """after so many the doctor only warns"""
+STATE = ("said", "treated", "since", "ended")
+"""what a stopped training must know of its doctor, besides the looks"""
 REMEMBERED = 50
 """batches among which a repeated one is noticed"""
 
@@ -83,8 +87,12 @@ class Doctor:
         self.history: list[Vitals] = []
         self.past: list[Vitals] = []
         self.said: list[dict[str, Any]] = []
-        self.treated, self.spent, self.ended = 0, 0.0, False
+        self.treated, self.since, self.ended = 0, 0.0, False
+        self.spent, self.price = 0.0, FIRST_PRICE
         self.healthy: dict[str, Any] | None = None
+        """the last weights at which nothing was wrong"""
+        self.rate = run.trainer.rate_factor
+        """of the learning rate, then"""
         self.learned, self.fresh, _ = chosen_of(run.train_set, run.held)
         self.mirror: Mirror | None = None
         whole = contrast_of(to_float(self.learned))
@@ -103,7 +111,7 @@ class Doctor:
             self.losses.setdefault(name, []).append(value)
 
     def due(self, fraction: float, mark: float) -> bool:
-        return fraction >= mark and self.spent <= DEAR * max(self.run.trainer.seconds, 1e-9) or fraction >= 1
+        return fraction >= mark and self.spent + self.price <= DEAR * self.run.trainer.seconds
 
     @torch.no_grad()
     def look(self) -> Vitals:
@@ -115,14 +123,15 @@ class Doctor:
         live, average = (portraits(run.present(copy.deepcopy(painter))) for painter in painters)
         means = {name: sum(values) / len(values) for name, values in self.losses.items()}
         vitals = Vitals(
-            t.step, t.fraction, **self.mirror.look(live, average), gap=self.gap(), bias=self.bias(live),
+            t.step, t.fraction, **self.mirror.look(live, average), gap=self.gap(), bias=self.bias(),
             losses=means, skipped=self.skipped, **self.pipeline.numbers(),
         )  # fmt: skip
         torch.set_rng_state(state)
         self.losses, self.skipped = {}, 0
         self.pipeline.clear()
         self.history.append(vitals)
-        self.spent += time.perf_counter() - began
+        self.price = time.perf_counter() - began
+        self.spent += self.price
         return vitals
 
     def gap(self) -> float | None:
@@ -139,18 +148,18 @@ class Doctor:
             errors.append(float(error))
         return errors[0] / max(errors[1], 1e-9)
 
-    def bias(self, made: Tensor) -> float | None:
+    def bias(self) -> float | None:
         """How much more real than held-out pictures the critic finds those it has seen."""
-        if not len(self.fresh):
-            return None
-        model, means = copy.deepcopy(self.run.trainer.model).eval(), []
-        for pictures in (self.learned, self.fresh, made):
-            scores = self.run.family.realness(model, self.run.config, self.batch(pictures).pictures, None)
-            if scores is None:
+        run, scores = self.run, []
+        model = copy.deepcopy(run.trainer.model).eval()
+        for pictures in (self.learned, self.fresh):
+            found = (
+                run.family.realness(model, run.config, self.batch(pictures).pictures, None) if len(pictures) else None
+            )
+            if found is None:
                 return None
-            means.append(float(scores.mean()))
-        train, held, painted = means
-        return (train - held) / max(train - painted, 1e-6)
+            scores.append(found.cpu())
+        return more_often(*scores)
 
     def batch(self, pictures: Tensor) -> Batch:
         return Batch(to_float(pictures[:REAL]).to(self.run.trainer.device), None)
@@ -160,10 +169,10 @@ class Doctor:
     def visit(self) -> str:
         """Look, judge, and treat if that is wanted; returns what is to be said."""
         self.look()
-        found = illnesses_of(self.history)
+        found = illnesses_of(self.course())
         if not found:
-            if self.policy == "act":
-                self.healthy = self.run.trainer.copied()
+            if self.policy == "act" and sound(self.history):
+                self.healthy, self.rate = self.run.trainer.copied(), self.run.trainer.rate_factor
             self.keep()
             return ""
         first = found[0]
@@ -172,6 +181,10 @@ class Doctor:
         self.said += [{"step": self.run.trainer.step, "illness": one.name, "done": done} for one in found]
         self.keep()
         return f"{sentence} {done or first.advice}"
+
+    def course(self) -> list[Vitals]:
+        """The looks since the last treatment, their time in shares of the budget that was left then."""
+        return [replace(one, done=(one.done - self.since) / max(1 - self.since, 1e-9)) for one in self.history]
 
     def treat(self, illness: Illness) -> str:
         """Do what helps, and say what was done; '' where nothing does."""
@@ -198,13 +211,15 @@ class Doctor:
         else:
             return ""
         self.treated += 1
+        self.since = self.run.trainer.fraction
         self.past += self.history
         self.history = []
         return done
 
     def back(self) -> None:
-        """To the last healthy weights; to those of the beginning where there are none."""
+        """To the last healthy weights and their rate; to those of the beginning where there are none."""
         self.run.trainer.take_up(self.healthy or self.run.beginning)
+        self.run.trainer.rate_factor = self.rate
 
     def change(self, settings: Mapping[str, Any]) -> None:
         """New settings of the model, whose networks stay."""
@@ -219,14 +234,15 @@ class Doctor:
     def plain(self) -> dict[str, Any]:
         """JSON-safe: all that was seen and said."""
         seen = [vitals.plain() for vitals in (*self.past, *self.history)]
-        return {"looks": seen, "past": len(self.past), "said": self.said, "treated": self.treated, "ended": self.ended}
+        state = {name: getattr(self, name) for name in STATE}
+        return {"looks": seen, "past": len(self.past), **state}
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         looks = [Vitals(**look) for look in kept.get("looks", [])]
         past = kept.get("past", 0)
         self.past, self.history = looks[:past], looks[past:]
-        self.said, self.treated = list(kept.get("said", [])), kept.get("treated", 0)
-        self.ended = kept.get("ended", False)
+        for name in STATE:
+            setattr(self, name, kept.get(name, getattr(self, name)))
 
     def keep(self) -> None:
         if self.run.rank == 0:
@@ -235,7 +251,7 @@ class Doctor:
 
 def chosen_of(train: PictureSet, held: PictureSet) -> tuple[Tensor, Tensor, Tensor | None]:
     """(N, C, S, S) training and (M, C, S, S) held-out pictures to compare with, and the kinds (M,) of the latter."""
-    chosen = torch.randperm(len(train), generator=generator("doctor", "train"))[: 4 * REAL]
+    chosen = torch.randperm(len(train), generator=generator("doctor", "train"))[:LEARNED]
     rows = torch.randperm(len(held), generator=generator("doctor", "held"))[:REAL]
     kinds = held.labels[rows] if held.labels is not None and len(rows) else None
     return train.pixels[chosen], held.pixels[rows], kinds

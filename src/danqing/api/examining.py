@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from danqing import checkpoint
 from danqing.api.act import act
 from danqing.api.doctoring import mirror_of, portraits, read_health
@@ -76,4 +74,6 @@ def data_of(folder: Path) -> str:
     try:
         return str(checkpoint.load_training(folder)[1]["plan"]["data"])
     except (NotFoundError, KeyError, TypeError):
-        raise UsageError(f"'{folder}' does not say what it learned from; name the data: danqing doctor {folder} DATA")
+        raise UsageError(
+            f"'{folder}' does not say what it learned from; name the data: danqing doctor {folder} DATA"
+        ) from None

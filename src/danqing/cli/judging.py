@@ -37,7 +37,8 @@ def evaluate(
     steps: Steps = None,
     guidance: Guidance = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the report to this file as JSON; clipart: into this folder.")
+        Path | None,
+        typer.Option(help="Write the report to this file as JSON; clipart and --folds: into this folder."),
     ] = None,
     painter: Annotated[
         str | None,
@@ -49,6 +50,12 @@ def evaluate(
     page: Annotated[
         Path | None,
         typer.Option(help="Write a report card to this HTML file; of several models it is report-card.html by itself."),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Train the model's recipe anew so many times, each without another part of DATA.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Of each of the trainings of --folds; the model's own if left out.")
     ] = None,
     device: Device = None,
 ) -> dict[str, Any]:
@@ -70,6 +77,12 @@ def evaluate(
         raise UsageError("Name the data to compare with, such as fashion-mnist or a folder of pictures.")
     if painter is not None or sheet:
         raise UsageError("--model and --sheet belong to 'danqing evaluate clipart'; leave them out here.")
+    if folds is None and minutes is not None:
+        raise UsageError("--minutes belongs to --folds; leave it out here.")
+    if folds is not None:
+        if len(models) > 1 or any(value is not None for value in (sampler, steps, guidance, device, page)):
+            raise UsageError("--folds takes one model, which paints as by default; leave --sampler to --page out.")
+        return cross_validated(talk, models[0], data, folds, n, minutes, out, seed)
     if page or len(models) > 1:
         if any(value is not None for value in (sampler, steps, guidance, device)):
             raise UsageError("On a report card models paint as by default; leave --sampler to --device out.")
@@ -110,6 +123,23 @@ def card(talk: Talk, models: list[str], data: str, n: int, seed: int, out: Path 
     talk.table(heads, cells, numbers=heads[1:])
     talk.say(f"The report card is {page}.")
     return document
+
+
+def cross_validated(
+    talk: Talk, model: str, data: str, folds: int, n: int, minutes: float | None, out: Path | None, seed: int
+) -> dict[str, Any]:
+    """The same figures of several trainings, their mean and how much they differ."""
+    from danqing import api
+
+    found = talk.follow(api.cross_validate(model, data, folds, n, minutes, out, seed), whole_steps=True).plain()
+    rows = [
+        (name, f"{row['mean']:.4g}", f"{row['deviation']:.2g}", *(f"{value:.4g}" for value in row["folds"]))
+        for name, row in found["measures"].items()
+    ]
+    heads = ("measure", "mean", "deviation", *(f"fold {number + 1}" for number in range(folds)))
+    talk.table(heads, rows, numbers=heads[1:])
+    talk.note(f"The models are in {found['folders'][0]} and beside it; what is there already is gone on with.")
+    return found
 
 
 def line(row: "Row") -> tuple[str, ...]:

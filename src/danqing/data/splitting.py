@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterator
 
 import torch
 
@@ -33,6 +34,29 @@ def split(pictures: PictureSet, held_out: float = 0.1, seed: int = 0) -> tuple[P
     out = {row for group in held for row in group}
     rest = [row for row in range(len(pictures)) if row not in out]
     return pictures.take(rest), pictures.take(sorted(out))
+
+
+def folds(pictures: PictureSet, count: int, seed: int = 0) -> Iterator[tuple[PictureSet, PictureSet]]:
+    """`count` pairs (train, held) for cross-validation: every picture is held out once, equal ones together.
+
+    Every fold holds about as many of each label.
+
+    Raises UsageError unless there are at least 2 folds and as many different pictures as folds.
+    """
+    groups = _groups(pictures)
+    if not 2 <= count <= len(groups):
+        raise UsageError(f"{count} folds of {len(groups)} different pictures are not possible; choose 2 or more folds "
+                         "and no more than there are different pictures.")  # fmt: skip
+    held: list[list[int]] = [[] for _ in range(count)]
+    for shelf in _by_label(pictures, groups, seed):
+        here = [0] * count
+        for group in sorted(shelf, key=len, reverse=True):
+            fold = min(range(count), key=lambda number: (here[number], len(held[number]), number))
+            here[fold] += len(group)
+            held[fold] += group
+    for out in held:
+        kept = set(range(len(pictures))) - set(out)
+        yield pictures.take(sorted(kept)), pictures.take(sorted(out))
 
 
 def check_different(pictures: PictureSet, different: int | None = None) -> None:

@@ -26,6 +26,8 @@ class Copies:
     """share, 0 .. 1"""
     authentic_real: float | None
     """the same of held-out real pictures; None where there are none"""
+    distance_real: Tensor | None = None
+    """(K,) of held-out real pictures to the training picture nearest to each"""
 
     def most_alike(self, count: int) -> Tensor:
         """(count,) int64: the made pictures that are nearest to what was learned from."""
@@ -36,11 +38,17 @@ def copies(train: Tensor, made: Tensor, held: Tensor | None) -> Copies:
     """Features (N, D), (M, D), and (K, D) of held-out pictures, K may be 0."""
     reach = nearest(train, 1)[:, 0]
     neighbour, squares = closest(made, train)
-    real = None
+    real, apart = None, None
     if held is not None and len(held):
-        theirs, apart = closest(held, train)
-        real = float((apart > reach[theirs]).double().mean())
-    return Copies(neighbour, squares.sqrt(), float((squares > reach[neighbour]).double().mean()), real)
+        theirs, away = closest(held, train)
+        real, apart = float((away > reach[theirs]).double().mean()), away.sqrt()
+    return Copies(neighbour, squares.sqrt(), float((squares > reach[neighbour]).double().mean()), real, apart)
+
+
+def memorisation(distances: Tensor, points: int = 51) -> tuple[list[float], list[float]]:
+    """How far (x), and the share of the pictures (N,) that have a training picture so near (y)."""
+    shares = torch.linspace(0, 1, points)
+    return torch.quantile(distances.float(), shares).tolist(), shares.tolist()
 
 
 def closest(points: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:

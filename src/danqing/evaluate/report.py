@@ -21,8 +21,8 @@ TIMES_DIMS = 10
 """a Fréchet distance wants this many times more pictures than the features have numbers"""
 JUDGED = "fashion-mnist"
 """the data whose classes the judge knows (also under names that begin so)"""
-WIDE = 1.96
-"""standard deviations to each side of a 95 % interval"""
+NORMAL = 1.959964
+"""standard deviations to each side of a 95 % interval of a normal"""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def compare(
     halves = [Sets(half(samples.real, chance), half(samples.made, chance)) for _ in range(repeats)]
     for metric in metrics:
         value = metric.measure(whole)
-        spread = WIDE * standard_error([metric.measure(sets) for sets in halves])
+        spread = student(repeats - 1) * standard_error([metric.measure(sets) for sets in halves])
         yield Row(
             label=f"{metric.label}-{net.name}",
             metric=metric.name,
@@ -179,6 +179,19 @@ def half(rows: Tensor, chance: Generator) -> Tensor:
 def standard_error(of_halves: Sequence[float]) -> float:
     """Standard error of a statistic of N pictures: how much it spreads over random halves of them."""
     return torch.tensor(of_halves, dtype=torch.float64).std().item()
+
+
+def student(freedom: int) -> float:
+    """Half the width of a 95 % interval in standard errors that were estimated themselves, from freedom + 1 numbers
+    (Abramowitz & Stegun 1972, eq. 26.7.5; right to 1 % from 3 degrees of freedom on)."""
+    z, n = NORMAL, freedom
+    terms = (
+        z,
+        (z**3 + z) / (4 * n),
+        (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2),
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3),
+    )
+    return sum(terms)
 
 
 def cautions(row: Row) -> Iterator[str]:
@@ -218,7 +231,7 @@ def class_accuracy(made: Tensor, labels: Tensor) -> Row:
 
 
 # Wilson 1927 (JASA 22, 209-212); the form of Brown, Cai and DasGupta 2001, eq. 4.
-def wilson(share: float, count: int, z: float = WIDE) -> tuple[float, float]:
+def wilson(share: float, count: int, z: float = NORMAL) -> tuple[float, float]:
     """95 % interval of a share observed in `count` cases, within 0 .. 1.
 
     >>> [round(edge, 3) for edge in wilson(0.9, 100)]

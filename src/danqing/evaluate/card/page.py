@@ -14,6 +14,7 @@ from torch import Tensor
 from danqing.evaluate.card.charts import bar, colour, lines
 from danqing.evaluate.card.judged import Judged
 from danqing.evaluate.card.sentences import sentences
+from danqing.evaluate.copies import memorisation
 from danqing.evaluate.report import Row
 from danqing.images.sheets import sheet
 from danqing.images.writing import encode_array
@@ -22,6 +23,7 @@ from danqing.types import DataCard
 STYLE = Path(__file__).with_name("page.css")
 SAMPLES, PAIRS, NEXT = 48, 6, 12
 """pictures of each model that are shown; pairs with their nearest training pictures; columns of a sheet"""
+NEW = "held-out pictures"
 NO_LOSS = ("step", "seconds", "done", "rate", "pictures/s", "score")
 """what else stands in a log"""
 MEANING = {
@@ -72,7 +74,7 @@ def page(models: Sequence[Judged], train: Tensor, real_power: Tensor, data: Data
         samples="".join(figure(one.name, tiled(one.made[:SAMPLES], NEXT), i) for i, one in enumerate(models)),
         figures=table_of_figures(models),
         spectrum=legend(models) + spectrum(models, real_power),
-        copies="".join(figure(copying(one), pairs(one, train), i) for i, one in enumerate(models)),
+        copies="".join(figure(copying(one), pairs(one, train), i) for i, one in enumerate(models)) + by_heart(models),
         classes=classes(models, data.labels),
         curves=curves(models),
         costs=costs(models),
@@ -102,6 +104,21 @@ def copying(one: Judged) -> str:
     real = one.copies.authentic_real
     beside = "" if real is None else f", held-out real pictures {real:.0%}"
     return f"{one.name}: {one.copies.authentic:.0%} independent{beside}"
+
+
+def by_heart(models: Sequence[Judged]) -> str:
+    """The memorisation curve: a line left of the dashed one is nearer to the training pictures than new ones are."""
+    series = [(one.name, *memorisation(one.copies.distance)) for one in models]
+    real = models[0].copies.distance_real
+    if real is not None:
+        series.append((NEW, *memorisation(real)))
+    about = (
+        '<p class="note">Share of the pictures (up) that have a training picture so near (across). Dashes: real '
+        "pictures that were held out; a line far left of them learned by heart. "
+        '<span lang="zh">有多少图片（纵）在这个距离内（横）有训练图片；虚线为留出的真实图片，远在其左即为死记。'
+        "</span></p>"
+    )
+    return about + legend(models) + lines(series, "distance to the nearest training picture", "share", NEW)
 
 
 def figure(caption: str, inside: str, number: int) -> str:

@@ -1,9 +1,10 @@
-"""What may be wrong with a training, as seen from a few looks at it; each illness is a named function of the looks.
+"""What may be wrong with a training, as seen from a few looks at it; each illness is a named function of a look.
 
-    @illness("mine", cure="stop", sentence="...", advice="...")
-    def mine(looks): ...  # looks: Sequence[Vitals], the newest last -> bool
+    @illness("mine", cure="stop", text="...", advice="...")
+    def mine(look, before): ...  # Vitals, and those of the looks before it -> bool
 
-Thresholds were chosen on trainings whose seeds are not among those of the calibration (benchmarks/doctor.py).
+An illness is seen where its sign lasts for `count` looks and the newest is later than `since`. Thresholds were chosen
+on trainings whose seeds are not among those of the calibration (benchmarks/doctor.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,10 @@ from typing import Literal
 from danqing.evaluate.health.vitals import Vitals
 
 Looks = Sequence[Vitals]
+Sign = Callable[[Vitals, Looks], bool]
 Cure = Literal["stop", "best", "slower", "change", "change back", "average"]
+LATE = 0.3
+"""of the budget; before, a training may look like anything"""
 
 
 @dataclass(frozen=True)
@@ -26,24 +30,122 @@ class Illness:
     text: str
     """what is seen, with the newest look's numbers to be put in"""
     advice: str
-    seen: Callable[[Looks], bool]
+    sign: Sign
+    since: float
+    """0 .. 1 of the budget"""
+    count: int
 
     def sentence(self, looks: Looks) -> str:
         return self.text.format(**{k: 0.0 if v is None else v for k, v in vars(looks[-1]).items()})
+
+    def seen(self, looks: Looks) -> bool:
+        if len(looks) < self.count or looks[-1].done < self.since:
+            return False
+        return all(self.sign(looks[place], looks[:place]) for place in range(len(looks) - self.count, len(looks)))
 
 
 ILLNESSES: dict[str, Illness] = {}
 """the worst first: what comes later may be its consequence"""
 
 
-def illness(name: str, cure: Cure, sentence: str, advice: str) -> Callable[[Callable[[Looks], bool]], Illness]:
-    def file(seen: Callable[[Looks], bool]) -> Illness:
-        ILLNESSES[name] = Illness(name, cure, sentence, advice, seen)
-        return ILLNESSES[name]
+def illness(
+    name: str, cure: Cure, text: str, advice: str, since: float = LATE, count: int = 2
+) -> Callable[[Sign], Sign]:
+    def file(sign: Sign) -> Sign:
+        ILLNESSES[name] = Illness(name, cure, text, advice, sign, since, count)
+        return sign
 
     return file
 
 
 def illnesses_of(looks: Looks) -> list[Illness]:
     """All that are seen, the worst first."""
-    return [one for one in ILLNESSES.values() if looks and one.seen(looks)]
+    return [one for one in ILLNESSES.values() if one.seen(looks)]
+
+
+def sound(looks: Looks) -> bool:
+    """Whether the newest look has no sign of any illness, be it early or for the first time."""
+    return not any(one.sign(looks[-1], looks[:-1]) for one in ILLNESSES.values())
+
+
+@illness(
+    "pipeline", "stop",
+    "The batches are broken: {repeated:.0%} of them had come shortly before, and their pictures differ by "
+    "{contrast:.2f} of what they should.",
+    "Look at the pictures ('danqing data show') and at whatever changed them while the training ran.",
+    since=0, count=1,
+)  # fmt: skip
+def pipeline(look: Vitals, before: Looks) -> bool:
+    return look.repeated > 0.3 or look.contrast < 0.3
+
+
+@illness(
+    "divergence", "slower",
+    "The training has come apart: its pictures are {distance:.1f} times as far from real ones as real ones from each "
+    "other, farther than before, and {skipped:.0f} losses were not numbers.",
+    "Take a smaller learning rate (--set lr=…), or a longer warm-up.",
+    since=0,
+)  # fmt: skip
+def divergence(look: Vitals, before: Looks) -> bool:
+    best = min((one.distance for one in before), default=look.distance)
+    return look.skipped >= 3 or not isfinite(look.distance) or look.distance > 1.4 * best
+
+
+@illness(
+    "collapse", "change back",
+    "The painter paints nearly the same again and again: its pictures differ {variety:.0%} as much as real ones.",
+    "For a GAN take loss = relativistic with penalty = r1+r2, or a larger gamma; for a VAE a smaller beta.",
+)  # fmt: skip
+def collapse(look: Vitals, before: Looks) -> bool:
+    return look.spread < 0.6 and (look.variety < 0.3 or (look.variety < 0.5 and look.coverage < 0.03))
+
+
+@illness(
+    "dropping", "change back",
+    "{missing:.0%} of the kinds are hardly ever painted.",
+    "Look whether the data holds them evenly; for a GAN take loss = relativistic with penalty = r1+r2.",
+    since=0.5,
+)  # fmt: skip
+def dropping(look: Vitals, before: Looks) -> bool:
+    return look.variety >= 0.4 and look.missing is not None and look.missing >= 0.28
+
+
+@illness(
+    "critic-overfits", "change",
+    "The critic knows its pictures by heart: in {bias:.0%} of pairs it finds the one it has seen more real than one it "
+    "has not.",
+    "Take --set augment=1, more pictures, or stop here.",
+    since=0.15,
+)  # fmt: skip
+def critic_overfits(look: Vitals, before: Looks) -> bool:
+    return look.bias is not None and look.bias > 0.58
+
+
+@illness(
+    "overfits", "best",
+    "The model learns by heart: held-out pictures are explained {gap:.1f} times as badly as those it learned from, and "
+    "what it paints is {novelty:.2f} times as far from those as new pictures are.",
+    "Stop here, take more pictures, or augment them (--set flip=true translate=0.1 …).",
+    since=0.1,
+)  # fmt: skip
+def overfits(look: Vitals, before: Looks) -> bool:
+    return (look.gap is not None and look.gap > 1.4) or look.novelty < 0.7
+
+
+@illness(
+    "smooth", "change",
+    "The pictures are soft: of real ones' fine detail they have {sharpness:.0%}.",
+    "For a VAE take sigma = learned, a smaller beta, or prior = flow; for others train longer.",
+    since=0.6,
+)  # fmt: skip
+def smooth(look: Vitals, before: Looks) -> bool:
+    return look.sharpness < 0.085
+
+
+@illness(
+    "average", "average",
+    "The moving average lags behind: its pictures are {lag:.1f} times as far from real ones as the live weights'.",
+    "Take a smaller --set ema=…; 0.05 is usual.",
+)  # fmt: skip
+def average(look: Vitals, before: Looks) -> bool:
+    return look.lag > 1.3

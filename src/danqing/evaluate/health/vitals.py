@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from danqing.evaluate.copies import closest
@@ -20,7 +19,11 @@ from danqing.evaluate.spectrum import radial_power, sharpness
 LOOKED_AT = 128
 """pictures that are painted for a look"""
 REAL = 512
-"""held-out pictures they are compared with, and training pictures that copies are looked for among, four times"""
+"""held-out pictures they are compared with"""
+LEARNED = 1024
+"""training pictures that copies are looked for among"""
+RARE = 0.25
+"""of its share among real pictures: a kind that is painted less often is missing"""
 NEIGHBOURS = 5
 """reach of a real picture: so many of its kind are nearer (Naeem et al. 2020, section 4)"""
 
@@ -33,7 +36,9 @@ class Vitals:
     done: float
     """0 .. 1 of the budget"""
     variety: float
-    """mean distance of painted pictures among each other, real ones' is 1"""
+    """mean distance of painted pictures' features among each other, real ones' is 1"""
+    spread: float
+    """the same of their pixels; speckled pictures have no variety, but spread"""
     coverage: float
     """share of real pictures that have a painted one among their neighbours; as many real ones' is 1"""
     missing: float | None
@@ -42,14 +47,16 @@ class Vitals:
     """power of fine detail, real pictures' is 1"""
     novelty: float
     """distance to the nearest training picture, held-out pictures' is 1; copies have less"""
+    distance: float
+    """Fréchet distance of painted pictures to real ones; that of as many real ones is 1"""
     lag: float
-    """distance of the averaged painter's pictures to real ones in units of the live painter's; 1 is alike"""
+    """the averaged painter's distance in units of the live painter's; 1 is alike"""
     unfit: float
     """share of the pixels that are at the ends of their range, beyond the share of real ones"""
     gap: float | None = None
     """loss on held-out pictures in units of that on training pictures; None for a GAN"""
     bias: float | None = None
-    """(D(train) - D(held)) / (D(train) - D(made)) of a GAN's critic (Karras et al., arXiv 2006.06676, eq. 1)"""
+    """how often a GAN's critic finds a training picture more real than a held-out one; 1/2 is fair"""
     losses: Mapping[str, float] = field(default_factory=dict)
     """phase -> mean since the last look"""
     skipped: int = 0
@@ -70,14 +77,15 @@ class Mirror:
     def __init__(self, net: FeatureNet, train: Tensor, held: Tensor, kinds: Tensor | None) -> None:
         """train (N, C, S, S) and held (M, C, S, S) uint8 in random order, kinds (M,) int64 labels of the latter."""
         self.net, self.kinds = net, kinds
-        self.learned = net(train[: 4 * REAL])
+        self.learned = net(train[:LEARNED])
         self.held = net(held) if len(held) else self.learned[:REAL]
-        self.power = radial_power(train[: 4 * REAL])
-        self.ends = at_the_ends(train[: 4 * REAL])
+        self.power = radial_power(train[:LEARNED])
+        self.ends = at_the_ends(train[:LEARNED])
         self.reach = nearest(self.held, min(NEIGHBOURS, len(self.held) - 1))[:, -1]
-        self.spread = mean_distance(self.held)
+        self.variety = mean_distance(self.held)
+        self.spread = pixel_spread(held if len(held) else train[:REAL])
         other = self.learned[:LOOKED_AT]
-        self.met = self.meets(other)
+        self.met, self.floor = self.meets(other), distance(self.held, other)
         apart = closest(self.held, self.learned)[1].sqrt()
         self.apart = float(apart.median()) if len(held) else float(nearest(self.learned, 1).sqrt().median())
 
@@ -88,30 +96,47 @@ class Mirror:
     def look(self, live: Tensor, average: Tensor) -> dict[str, Any]:
         """The numbers of Vitals that painted pictures (K, C, S, S) uint8 of the live and the averaged painter have."""
         features, averaged = self.net(live), self.net(average)
-        met = self.meets(features)
+        met, away = self.meets(features), distance(self.held, features)
         return {
-            "variety": mean_distance(features) / max(self.spread, 1e-9),
+            "variety": mean_distance(features) / max(self.variety, 1e-9),
+            "spread": pixel_spread(live) / max(self.spread, 1e-9),
             "coverage": float(met.float().mean() / self.met.float().mean().clamp(min=1e-9)),
-            "missing": self.missing(met),
+            "missing": self.missing(features),
             "sharpness": min(100.0, sharpness(radial_power(live), self.power)),
             "novelty": float(closest(features, self.learned)[1].sqrt().median()) / max(self.apart, 1e-9),
-            "lag": distance(self.held, averaged) / max(distance(self.held, features), 1e-9),
+            "distance": away / max(self.floor, 1e-9),
+            "lag": distance(self.held, averaged) / max(away, 1e-9),
             "unfit": max(0.0, at_the_ends(live) - self.ends),
         }
 
-    def missing(self, met: Tensor) -> float | None:
-        """Share of the kinds whose real pictures are met a quarter as often as other real pictures meet them."""
+    def missing(self, features: Tensor) -> float | None:
+        """Share of the kinds that are painted less than a quarter as often as they are there; a painted picture is of
+        the kind of the real one nearest to it."""
         if self.kinds is None:
             return None
         count = int(self.kinds.max()) + 1
-        sums = [torch.zeros(count).index_add_(0, self.kinds, one.float()) for one in (met, self.met)]
-        there = sums[1] >= 4
-        return float((sums[0] < 0.25 * sums[1])[there].float().mean()) if there.any() else None
+        real, made = (kinds.bincount(minlength=count) / len(kinds) for kinds in (self.kinds, self.kind_of(features)))
+        return float((made < RARE * real)[real > 0].float().mean())
+
+    def kind_of(self, features: Tensor) -> Tensor:
+        """(K,) int64 of (K, D)."""
+        assert self.kinds is not None
+        return self.kinds[closest(features, self.held)[0]]
+
+
+def more_often(a: Tensor, b: Tensor) -> float:
+    """How often a number of a (N,) is above one of b (M,); equal ones count half (Mann & Whitney 1947)."""
+    return float(((a[:, None] > b).double() + 0.5 * (a[:, None] == b)).mean())
 
 
 def distance(real: Tensor, made: Tensor) -> float:
     """Fréchet distance; biased by the small number, alike for all painters."""
     return frechet.measure(Sets(real, made))
+
+
+def pixel_spread(pictures: Tensor) -> float:
+    """Mean distance between pictures (N, C, S, S) uint8, of at most 256."""
+    return mean_distance(pictures[:256].flatten(1).float() / 255)
 
 
 def at_the_ends(pictures: Tensor) -> float:

@@ -75,7 +75,7 @@ def copy_of(picture: Tensor, brush: float) -> Tensor:
 def numbers(eyes: Eyes, picture: Tensor) -> Tensor:
     """(NUMBERS,) of a picture, or what is remembered of it."""
     known = _remembered.setdefault(eyes, {})
-    digest = sha256(picture.contiguous().numpy()).digest() + bytes(str(tuple(picture.shape)), "ascii")
+    digest = sha256(picture.contiguous().numpy().tobytes()).digest() + bytes(str(tuple(picture.shape)), "ascii")
     if digest not in known:
         known[digest] = look_at(eyes, [picture])[0]
     for oldest in list(known)[:-REMEMBERED]:

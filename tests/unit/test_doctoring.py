@@ -1,0 +1,170 @@
+"""A doctor beside real, very short trainings: it disturbs nothing, sees planted faults, and treats them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from danqing import api
+from danqing.api import doctoring
+from danqing.api.plans import Plan, overrides
+from danqing.api.training import Run
+from danqing.data import load_split
+from danqing.errors import NotFoundError, UsageError
+from danqing.evaluate.health import Vitals
+from danqing.presets import get_preset
+
+GAN = {"net": "residual", "latent": 8, "widths": [8, 8], "critic_widths": [8, 8], "batch": 16, "warmup": 0}
+WELL = Vitals(10, 0.5, 0.95, 1.0, 0.9, 0.0, 0.9, 1.0, 1.2, 0.95, 0.0)
+
+
+@pytest.fixture(autouse=True)
+def generous(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The doctor looks as often as it likes, at few pictures."""
+    monkeypatch.setattr(doctoring, "DEAR", 1e9)
+    monkeypatch.setattr(doctoring, "LOOKED_AT", 16)
+    monkeypatch.setattr(doctoring, "LEARNED", 64)
+    monkeypatch.setattr(doctoring, "REAL", 64)
+    yield
+
+
+def run_of(folder: Path, doctor: Any, preset: str = "r3gan-28", steps: int = 20, **given: Any) -> Run:
+    train, held = load_split("fashion-mnist-small", size=28)
+    chosen = get_preset(preset)
+    model, settings = overrides(chosen, (GAN if chosen.family == "gan" else {}) | given)
+    model |= {"channels": 1, "classes": 10}
+    plan = Plan(preset, "fashion-mnist-small", model, settings, 0, {"steps": steps}, train.card.sha256, "fp32")
+    return Run(plan, train, held, folder, "cpu", doctor=doctor)
+
+
+def ended(run: Run) -> list[str]:
+    """Runs it; what was said."""
+    return [progress.message for progress in run.go(1e9, False)]
+
+
+def test_looking_changes_nothing(tmp_path: Path) -> None:
+    weights = {}
+    for policy in ("off", "warn"):
+        trained = api.train("r3gan-28", "fashion-mnist-small", steps=12, out=tmp_path / policy, set=GAN, doctor=policy)
+        weights[policy] = trained.result().model.hash
+    assert weights["off"] == weights["warn"]
+    assert not (tmp_path / "off" / doctoring.FILE).exists()
+    looks = json.loads((tmp_path / "warn" / doctoring.FILE).read_text())["looks"]
+    assert 3 <= len(looks) <= 10 and looks[-1]["step"] <= 12
+
+
+def test_a_training_without_time_for_it_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctoring, "DEAR", 0.05)
+    api.train("r3gan-28", "fashion-mnist-small", steps=3, out=tmp_path, set=GAN).result()
+    assert not (tmp_path / doctoring.FILE).exists()
+
+
+def test_a_broken_pipeline_is_named_and_the_training_stopped(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "act")
+    at = run.batches.at
+    run.batches.at = lambda step: at(min(step, 4))  # type: ignore[method-assign]
+    said = ended(run)
+    assert any("batches are broken" in text and "stopped" in text for text in said)
+    assert run.trainer.step < 20
+    assert run.doctor and run.doctor.said[0]["illness"] == "pipeline"
+
+
+def test_a_training_that_came_apart_goes_back_and_slower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctoring, "illnesses_of", lambda looks: [])
+    run = run_of(tmp_path, "act")
+    assert run.doctor
+    run.doctor.visit()
+    before = {name: value.clone() for name, value in run.trainer.model.state_dict().items()}
+    with torch.no_grad():
+        for value in run.trainer.model.parameters():
+            value.mul_(50)
+    monkeypatch.undo()
+    run.doctor.history += [replace(WELL, distance=99.0, done=0.6), replace(WELL, distance=99.0, done=0.7)]
+    run.doctor.history[0] = WELL
+    done = run.doctor.treat(doctoring.illnesses_of(run.doctor.history)[0])
+    assert "halved" in done and run.trainer.rate_factor == 0.5
+    assert all(torch.equal(value, before[name]) for name, value in run.trainer.model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("illness", "preset", "given", "changed"),
+    [
+        ("collapse", "r3gan-28", {"loss": "hinge", "penalty": "none"}, {"loss": "relativistic", "penalty": "r1+r2"}),
+        ("collapse", "r3gan-28", {}, {"gamma": 0.4}),
+        ("critic-overfits", "r3gan-28", {}, {"augment": 0.25}),
+        ("smooth", "conv-28", {"beta": 8.0, "widths": [8, 8], "up_widths": [8, 8]}, {"beta": 1.0}),
+    ],
+)  # fmt: skip
+def test_what_helps_is_changed_and_the_training_goes_on(
+    tmp_path: Path, illness: str, preset: str, given: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    from danqing.evaluate.health import ILLNESSES
+
+    run = run_of(tmp_path, "act", preset, steps=4, **given)
+    assert run.doctor
+    said = run.doctor.treat(ILLNESSES[illness])
+    assert all(f"{name} = {value}" in said for name, value in changed.items())
+    assert all(getattr(run.config, name) == value for name, value in changed.items())
+    run.doctor.treated = doctoring.TREATMENTS  # from here on it only warns
+    ended(run)
+    card = api.load(tmp_path).card
+    assert all(card.config[name] == value for name, value in changed.items())
+
+
+def test_an_average_that_lags_begins_anew_and_is_shorter(tmp_path: Path) -> None:
+    from danqing.evaluate.health import ILLNESSES
+
+    run = run_of(tmp_path, "act", ema=2.0)
+    assert run.doctor
+    with torch.no_grad():
+        next(iter(run.trainer.painter.parameters())).add_(1.0)
+    assert "0.5" in run.doctor.treat(ILLNESSES["average"])
+    live = run.trainer.painter.state_dict()
+    assert all(torch.equal(value, live[name]) for name, value in run.trainer.average.module.state_dict().items())
+    assert run.plan.train["ema"] == 0.5
+
+
+def test_a_stopped_training_knows_its_doctor_again(tmp_path: Path) -> None:
+    first = run_of(tmp_path, "warn")
+    for number, _ in enumerate(first.go(0, False)):
+        if number == 14:
+            break
+    from danqing import checkpoint
+
+    second = run_of(tmp_path, "warn")
+    second.restore(*checkpoint.load_training(tmp_path))
+    assert first.doctor and second.doctor
+    assert second.doctor.history and second.doctor.plain() == first.doctor.plain()
+
+
+def test_several_processes_are_only_warned(tmp_path: Path) -> None:
+    train, held = load_split("fashion-mnist-small", size=28)
+    run = run_of(tmp_path, "off")
+    with pytest.raises(UsageError, match="one process"):
+        Run(run.plan, train, held, tmp_path, "cpu", 0, 2, doctor="act")
+    with pytest.raises(NotFoundError, match="warn"):
+        Run(run.plan, train, held, tmp_path, "cpu", doctor="wran")  # type: ignore[arg-type]
+
+
+def test_a_finished_training_is_examined(tmp_path: Path) -> None:
+    api.train("r3gan-28", "fashion-mnist-small", steps=6, out=tmp_path, set=GAN).result()
+    found = api.examine(tmp_path).result()
+    assert found.watched and len(found.looks) >= 2 and found.looks[-1].done == 1
+    assert "collapse" in {name for name, _, _ in found.findings}  # six steps teach nothing
+    json.dumps(found.plain())
+
+
+def test_examining_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError):
+        api.examine(tmp_path / "nothing").result()
+    run = api.train("r3gan-28", "fashion-mnist-small", steps=2, out=tmp_path, set=GAN, doctor="off").result()
+    (tmp_path / "training.safetensors").unlink()
+    with pytest.raises(UsageError, match="name the data"):
+        api.examine(run.folder).result()
+    (tmp_path / doctoring.FILE).write_text("{")
+    found = api.examine(run.folder, "fashion-mnist-small").result()
+    assert not found.watched and len(found.looks) == 1

@@ -1,0 +1,110 @@
+"""What is measured of a training, and what is made of it, on numbers and pictures whose answer is known."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from danqing import registry
+from danqing.evaluate.health import ILLNESSES, Mirror, Vitals, illnesses_of, sound
+from danqing.evaluate.health.vitals import more_often
+
+WELL = Vitals(
+    step=10, done=0.5, variety=0.95, spread=1.0, coverage=0.9, missing=0.0, sharpness=0.9, novelty=1.0, distance=1.2,
+    lag=0.95, unfit=0.0, gap=1.02, bias=0.51,
+)  # fmt: skip
+SICK = {
+    "pipeline": {"repeated": 0.9},
+    "divergence": {"distance": 9.0},
+    "collapse": {"variety": 0.1, "spread": 0.2},
+    "dropping": {"missing": 0.5},
+    "critic-overfits": {"bias": 0.9},
+    "overfits": {"gap": 3.0},
+    "smooth": {"sharpness": 0.02},
+    "average": {"lag": 4.0},
+}
+
+
+def course(last: dict[str, float]) -> list[Vitals]:
+    """Well at first, then sick for two looks."""
+    return [replace(WELL, done=0.2), WELL, *(replace(WELL, done=done, **last) for done in (0.8, 0.9))]
+
+
+def test_a_healthy_course_has_no_illness() -> None:
+    assert illnesses_of(course({})) == []
+    assert illnesses_of([]) == []
+
+
+def test_every_illness_has_a_case_here() -> None:
+    assert set(SICK) == set(ILLNESSES)
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_each_illness_is_seen_alone_and_told_in_a_sentence(name: str) -> None:
+    looks = course(SICK[name])
+    (found,) = illnesses_of(looks)
+    assert found.name == name
+    sentence = found.sentence(looks)
+    assert sentence.endswith(".") and "{" not in sentence
+    assert found.advice
+
+
+def test_one_bad_look_is_not_yet_collapse() -> None:
+    assert illnesses_of([WELL, replace(WELL, variety=0.1, spread=0.2)]) == []
+
+
+def test_losses_that_are_no_numbers_are_divergence() -> None:
+    assert [one.name for one in illnesses_of([replace(WELL, skipped=5)] * 2)] == ["divergence"]
+
+
+def test_early_signs_are_no_illness_but_not_sound_either() -> None:
+    early = replace(WELL, done=0.1, variety=0.1, spread=0.2)
+    assert illnesses_of([early, early]) == []
+    assert not sound([early]) and sound([WELL])
+
+
+def test_more_often_is_the_share_of_pairs() -> None:
+    assert more_often(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])) == (1 + 0.5 + 1 + 1) / 4
+
+
+@pytest.fixture(scope="module")
+def mirror(fashion: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> Mirror:
+    train, held, kinds = fashion
+    return Mirror(registry.get("features", "fmnist"), train, held, kinds)
+
+
+@pytest.fixture(scope="module")
+def fashion() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Training pictures, held-out ones, and the kinds of the latter."""
+    from danqing.data import load_split
+
+    train, held = load_split("fashion-mnist-small")
+    assert held.labels is not None
+    mixed = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
+    return train.pixels[mixed], held.pixels[:400], held.labels[:400]
+
+
+Fashion = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def test_other_real_pictures_are_well(mirror: Mirror, fashion: Fashion) -> None:
+    fresh = fashion[0][-128:]
+    seen = mirror.look(fresh, fresh)
+    assert 0.9 < seen["variety"] < 1.1 and 0.8 < seen["coverage"] < 1.25 and seen["missing"] <= 0.1
+    assert 0.8 < seen["sharpness"] < 1.25 and 0.7 < seen["distance"] < 1.4 and seen["lag"] == 1
+
+
+def test_what_is_wrong_with_pictures_shows_in_its_own_number(mirror: Mirror, fashion: Fashion) -> None:
+    train, held, kinds = fashion
+    one = train[:1].expand(128, -1, -1, -1)
+    assert mirror.look(one, one)["variety"] < 0.05
+    assert mirror.look(train[:128], train[:128])["novelty"] < 0.05
+    half = torch.nn.functional.avg_pool2d(train[-128:].float(), 4)
+    soft = torch.nn.functional.interpolate(half, 28, mode="bilinear").to(torch.uint8)
+    assert mirror.look(soft, soft)["sharpness"] < 0.2
+    few = held[kinds < 3][:60].repeat(3, 1, 1, 1)[:128]
+    assert mirror.look(few, few)["missing"] >= 0.5
+    noise = torch.randint(0, 256, (128, 1, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    seen = mirror.look(train[-128:], noise)
+    assert seen["lag"] > 3
+    assert mirror.look(noise, noise)["distance"] > 5

@@ -21,7 +21,6 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
-from run import machine
 
 from danqing import registry
 from danqing.api import doctoring
@@ -33,6 +32,7 @@ from danqing.data.pictures import PictureSet
 from danqing.evaluate.health import ILLNESSES, Vitals, illnesses_of
 from danqing.presets import get_preset
 from danqing.types import Batch
+from run import machine
 
 RESULTS = Path(__file__).resolve().parent / "results"
 GAN = {"net": "residual", "latent": 32, "widths": [32, 16], "critic_widths": [16, 32], "lr": 1e-3, "batch": 32}
@@ -105,7 +105,12 @@ FAULTS: dict[str, list[Fault]] = {
     "critic-overfits": [Fault("gan", pictures=n, steps=800) for n in (100, 150, 200)],
     "divergence": [Fault(family, {"rate": "constant"}, break_run=shock, steps=240) for family in STEPS],
     "smooth": [Fault("vae", {"beta": beta}) for beta in (100.0, 300.0)],
-    "overfits": [Fault("diffusion", pictures=20, steps=700), Fault("vae", pictures=50, steps=600)],
+    "overfits": [
+        Fault("vae", pictures=50, steps=600),
+        Fault("vae", pictures=100, steps=600),
+        Fault("diffusion", pictures=20, steps=700),
+        Fault("vae", pictures=75, steps=600),
+    ],
     "pipeline": [Fault(family, break_run=how, steps=120) for family in ("gan", "vae") for how in (one_batch, black)],
     "average": [Fault(family, {"ema": ema}) for family in ("gan", "vae") for ema in (3.0, 10.0)],
 }

@@ -105,6 +105,8 @@ class Card:
     pictures_seen: int = 0
     seconds: float = 0.0
     parameters: int = 0
+    watt_hours: float | None = None
+    """that the processor counted while it was trained; None where it cannot be read"""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     software: Mapping[str, str] = field(default_factory=dict)
     created: str = ""

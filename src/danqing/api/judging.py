@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from danqing.evaluate import FeatureNet, Report, classify, evaluate_sets
 from danqing.evaluate.card import Judged, page
 from danqing.evaluate.classes import told
 from danqing.evaluate.copies import copies
+from danqing.evaluate.fid import fid
 from danqing.evaluate.neighbours import mean_distance
 from danqing.evaluate.spectrum import radial_power, sharpness
 from danqing.nn.chance import generator
@@ -43,16 +44,21 @@ def evaluate(
     sampler: str | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    with_fid: bool = False,
 ) -> Generator[Progress, None, Report]:
     """Paint `n` pictures (seeds from 1,000,000 + `seed`, unpicked) and compare them with `data`.
 
-    Features: EfficientNet-Lite0 for everything, and the fashion judge's where the data is Fashion-MNIST.
+    Features: EfficientNet-Lite0 for everything, and the fashion judge's where the data is Fashion-MNIST. `with_fid`
+    adds the FID of papers by torch-fidelity (the extra fid), against all training pictures.
     """
     ready = opened(model)
     check_enough(n, seed)
     train, held = fitting(ready, data)
     made, labels = yield from painted(ready, n, seed, Wish(None, sampler, steps, guidance))
     report = compared(ready, train, held, made, labels, seed)
+    if with_fid:
+        yield Progress("evaluate", 0.9, n, message="Computing FID with torch-fidelity.")
+        report = replace(report, fid=fid(train.pixels, made))
     yield Progress("evaluate", 1.0, n)
     return report
 

@@ -27,6 +27,7 @@ from danqing.images.sheets import sheet
 from danqing.images.writing import write_array
 from danqing.nn import precision
 from danqing.nn.chance import Chance, derive
+from danqing.nn.energy import Meter
 from danqing.presets import all_presets
 from danqing.train import Budget, Trainer, TrainSettings, processes
 from danqing.types import Batch, Card, Family, Progress
@@ -144,6 +145,7 @@ class Run:
         self.beginning = self.trainer.copied() if doctor == "act" else {}
         self.doctor = Doctor(self, doctor) if doctor != "off" and rank == 0 else None
         self.drawing = 0.0
+        self.meter, self.spent = Meter(), 0.0
         if self.settings.batch // world < 2:
             raise UsageError(f"batch = {self.settings.batch} is too small for {world} processes; give each at least 2.")
 
@@ -205,6 +207,7 @@ class Run:
             if log:
                 log.write(progress, self.trainer.seconds)
             if log and time.monotonic() - saved > save_every:
+                self.meter.watt_hours()
                 self.save_state()
                 saved = time.monotonic()
             if log and progress.done >= next_sheet:
@@ -240,7 +243,7 @@ class Run:
         numbers = {"trainer": self.trainer.numbers(), "best": self.best.numbers()}
         best = {f"best/{name}": value for name, value in (self.best.weights or {}).items()}
         doctor = {"doctor": self.doctor.plain()} if self.doctor else {}
-        state = {"plan": self.plan.plain(), **numbers, **doctor}
+        state = {"plan": self.plan.plain(), **numbers, **doctor, "watt_hours": self.watt_hours()}
         checkpoint.save_training(self.folder, {**self.trainer.tensors(), **best}, state)
 
     def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -248,6 +251,7 @@ class Run:
         self.trainer.restore(dict(tensors), state["trainer"])
         weights = {n.removeprefix("best/"): value for n, value in tensors.items() if n.startswith("best/")}
         self.best.restore(state["best"], weights)
+        self.spent = state.get("watt_hours") or 0.0
         if self.doctor:
             self.doctor.restore(state.get("doctor", {}))
 
@@ -269,9 +273,15 @@ class Run:
             pictures_seen=t.pictures,
             seconds=round(t.seconds, 1),
             parameters=parameters(painter),
+            watt_hours=self.watt_hours(),
             software=software(),
             created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
+
+    def watt_hours(self) -> float | None:
+        """Of this training, before and after it was resumed."""
+        now = self.meter.watt_hours()
+        return None if now is None else round(self.spent + now, 3)
 
     def present(self, painter: nn.Module | None = None) -> Model:
         """A painter as it is now; the averaged one if none is named."""

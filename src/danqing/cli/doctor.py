@@ -15,7 +15,14 @@ from danqing.version import __version__
 if TYPE_CHECKING:
     from danqing.evaluate.health import Vitals
 
-EXTRAS = {"video": "av", "tensorboard": "tensorboard"}
+EXTRAS = {
+    "video": "av",
+    "tensorboard": "tensorboard",
+    "search": "optuna",
+    "svg": "vtracer",
+    "clipart": "resvg_py",
+    "fid": "torch_fidelity",
+}
 """extra -> the module that it brings"""
 
 

@@ -57,6 +57,9 @@ def evaluate(
     minutes: Annotated[
         float | None, typer.Option(help="Of each of the trainings of --folds; the model's own if left out.")
     ] = None,
+    fid: Annotated[
+        bool, typer.Option("--fid", help="Also the FID of papers (extra fid; fetches Inception's weights once).")
+    ] = False,
     device: Device = None,
 ) -> dict[str, Any]:
     """Judge a model against real pictures. Beside each figure stands what other real pictures would get.
@@ -77,6 +80,8 @@ def evaluate(
         raise UsageError("Name the data to compare with, such as fashion-mnist or a folder of pictures.")
     if painter is not None or sheet:
         raise UsageError("--model and --sheet belong to 'danqing evaluate clipart'; leave them out here.")
+    if fid and (len(models) != 1 or folds or page):
+        raise UsageError("--fid judges one model by itself; leave --folds and --page out.")
     if folds is None and minutes is not None:
         raise UsageError("--minutes belongs to --folds; leave it out here.")
     if folds is not None:
@@ -90,7 +95,7 @@ def evaluate(
     from danqing import api
 
     model = models[0]
-    act = api.evaluate(opened(model, device), data, n, seed, sampler, steps, guidance)
+    act = api.evaluate(opened(model, device), data, n, seed, sampler, steps, guidance, fid)
     report = talk.follow(act)
     document = {"model": model, "data": data, **report.plain()}
     if out:
@@ -99,6 +104,8 @@ def evaluate(
         write_atomic(out, json_text(document).encode())
         talk.note(f"The report is in {out}.")
     talk.table(HEADS, [line(row) for row in report.rows], numbers=HEADS[1:4])
+    if report.fid is not None:
+        talk.say(f"FID (Inception, {report.made_count:,} pictures): {report.fid:.4g}")
     for text in report.notes:
         talk.note(text)
     return document

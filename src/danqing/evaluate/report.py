@@ -59,6 +59,8 @@ class Report:
     """real pictures that were given, training and held out"""
     made_count: int
     seed: int
+    fid: float | None = None
+    """of Inception's features, by torch-fidelity, where it was asked for"""
 
     def plain(self) -> dict[str, Any]:
         """JSON-safe dict."""

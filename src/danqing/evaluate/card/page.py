@@ -226,6 +226,7 @@ def costs(models: Sequence[Judged]) -> str:
     facts_ = {
         "family, preset": [f"{one.card.family}, {one.card.preset}" for one in models],
         "training": [f"{one.card.seconds / 60:.1f} minutes" for one in models],
+        "energy of the processor": [energy(one.card.watt_hours) for one in models],
         "pictures seen": [f"{one.card.pictures_seen:,}" for one in models],
         "weights": [f"{one.card.parameters:,}" for one in models],
         "seed": [str(one.card.seed) for one in models],
@@ -234,6 +235,10 @@ def costs(models: Sequence[Judged]) -> str:
         f"<tr><th>{name}</th>{''.join(f'<td>{escape(v)}</td>' for v in values)}</tr>" for name, values in facts_.items()
     ]
     return table(["", *(one.name for one in models)], rows)
+
+
+def energy(watt_hours: float | None) -> str:
+    return "not readable there" if watt_hours is None else f"{watt_hours:.3g} Wh"
 
 
 def table(heads: Sequence[str], rows: Sequence[str]) -> str:

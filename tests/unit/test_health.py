@@ -27,7 +27,7 @@ SICK = {
 
 def course(last: dict[str, float]) -> list[Vitals]:
     """Well at first, then sick for two looks."""
-    return [replace(WELL, done=0.2), WELL, *(replace(WELL, done=done, **last) for done in (0.8, 0.9))]
+    return [replace(WELL, done=0.2), WELL, *(replace(WELL, done=done, **last) for done in (0.85, 0.95))]
 
 
 def test_a_healthy_course_has_no_illness() -> None:

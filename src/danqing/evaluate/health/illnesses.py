@@ -3,8 +3,8 @@
     @illness("mine", cure="stop", text="...", advice="...")
     def mine(look, before): ...  # Vitals, and those of the looks before it -> bool
 
-An illness is seen where its sign lasts for `count` looks and the newest is later than `since`. Thresholds were chosen
-on trainings whose seeds are not among those of the calibration (benchmarks/doctor.py).
+An illness is seen where its sign lasts for `count` looks, all later than `since`. Thresholds were chosen on trainings
+whose seeds are not among those of the calibration (benchmarks/doctor.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ class Illness:
         return self.text.format(**{k: 0.0 if v is None else v for k, v in vars(looks[-1]).items()})
 
     def seen(self, looks: Looks) -> bool:
-        if len(looks) < self.count or looks[-1].done < self.since:
+        if len(looks) < self.count or looks[-self.count].done < self.since:
             return False
         return all(self.sign(looks[place], looks[:place]) for place in range(len(looks) - self.count, len(looks)))
 
@@ -88,7 +88,16 @@ def pipeline(look: Vitals, before: Looks) -> bool:
 )  # fmt: skip
 def divergence(look: Vitals, before: Looks) -> bool:
     best = min((one.distance for one in before), default=look.distance)
-    return look.skipped >= 3 or not isfinite(look.distance) or look.distance > 1.4 * best
+    worse = not isfinite(look.distance) or look.distance > 1.4 * best
+    return worse or look.skipped >= 3 or (look.gap is not None and rising(look, before))
+
+
+def rising(look: Vitals, before: Looks) -> bool:
+    """Whether a loss that is above 0 has doubled; says nothing of a GAN, whose losses are relative."""
+    past = {
+        name: min((one.losses.get(name, value) for one in before), default=value) for name, value in look.losses.items()
+    }
+    return any(value > 2 * past[name] > 0 for name, value in look.losses.items())
 
 
 @illness(
@@ -97,14 +106,14 @@ def divergence(look: Vitals, before: Looks) -> bool:
     "For a GAN take loss = relativistic with penalty = r1+r2, or a larger gamma; for a VAE a smaller beta.",
 )  # fmt: skip
 def collapse(look: Vitals, before: Looks) -> bool:
-    return look.spread < 0.6 and (look.variety < 0.3 or (look.variety < 0.5 and look.coverage < 0.03))
+    return look.spread < 0.75 and (look.variety < 0.3 or (look.variety < 0.5 and look.coverage < 0.03))
 
 
 @illness(
     "dropping", "change back",
     "{missing:.0%} of the kinds are hardly ever painted.",
     "Look whether the data holds them evenly; for a GAN take loss = relativistic with penalty = r1+r2.",
-    since=0.5,
+    since=0.8,
 )  # fmt: skip
 def dropping(look: Vitals, before: Looks) -> bool:
     return look.variety >= 0.4 and look.missing is not None and look.missing >= 0.28
@@ -118,7 +127,7 @@ def dropping(look: Vitals, before: Looks) -> bool:
     since=0.15,
 )  # fmt: skip
 def critic_overfits(look: Vitals, before: Looks) -> bool:
-    return look.bias is not None and look.bias > 0.58
+    return look.bias is not None and look.bias > 0.56
 
 
 @illness(

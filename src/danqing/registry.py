@@ -26,6 +26,7 @@ _HOMES = {
     "source": "danqing.data",
     "optimizer": "danqing.train",
     "rate": "danqing.train",
+    "job": "danqing.jobs.kinds",
 }
 _things: dict[str, dict[str, Any]] = {}
 

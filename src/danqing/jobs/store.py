@@ -1,7 +1,7 @@
 """The queue that loses nothing: one SQLite file that several processes may share.
 
-A job is accepted when its row is committed (write-ahead log, synchronous = FULL: also through a loss of power). A worker
-holds a job by a lease that it must renew; a lease that has run out gives the job back, and after MOST_ATTEMPTS lost
+A job is accepted when its row is committed (write-ahead log, synchronous = FULL: also through a loss of power). A
+worker holds a job by a lease that it must renew; a lease that has run out gives the job back, and after MOST_ATTEMPTS
 workers it fails with that reason. All changes are single transactions.
 """
 

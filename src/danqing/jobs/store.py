@@ -2,7 +2,7 @@
 
 A job is accepted when its row is committed (write-ahead log, synchronous = FULL: also through a loss of power). A
 worker holds a job by a lease that it must renew; a lease that has run out gives the job back, and after MOST_ATTEMPTS
-workers it fails with that reason. All changes are single transactions.
+lost workers it fails with that reason. All changes are single transactions.
 """
 
 import json

@@ -31,6 +31,7 @@ from danqing.data import load_split
 from danqing.data.pictures import PictureSet
 from danqing.evaluate.health import ILLNESSES, Vitals, illnesses_of
 from danqing.presets import get_preset
+from danqing.train.optimizers import groups
 from danqing.types import Batch
 from run import machine
 
@@ -96,6 +97,20 @@ def shock(run: Run, seed: int) -> None:
     run.trainer.batch_at = struck
 
 
+def jolt(run: Run, seed: int) -> None:
+    """From a third of the way on every optimiser's own rate is thirty times as high."""
+    at, start = run.trainer.batch_at, int(run.trainer.budget.steps / 3)  # type: ignore[operator]
+
+    def struck(step: int) -> Batch:
+        if step == start:
+            for several in run.trainer.optimizers.values():
+                for group in groups(several):
+                    group["full_lr"] *= 30
+        return at(step)
+
+    run.trainer.batch_at = struck
+
+
 FAULTS: dict[str, list[Fault]] = {
     "collapse": [
         Fault("gan", {"loss": "non-saturating", "penalty": "none", "critic_rate": 8.0, "lr": 2e-3}),
@@ -121,7 +136,10 @@ HEALTHY = {family: Fault(family) for family in STEPS}
 LONG = 2000
 TREATED: dict[str, tuple[Fault, Fault]] = {
     "collapse": (FAULTS["collapse"][0].longer(LONG), Fault("gan", steps=LONG)),
-    "divergence": (Fault("vae", {"rate": "constant"}, break_run=shock, steps=LONG), Fault("vae", steps=LONG)),
+    "divergence": (
+        Fault("vae", {"rate": "constant"}, break_run=jolt, steps=LONG),
+        Fault("vae", {"rate": "constant"}, steps=LONG),
+    ),
     "critic-overfits": (Fault("gan", pictures=60, steps=LONG), Fault("gan", {"augment": 1.0}, pictures=60, steps=LONG)),
 }
 """illness -> a training that falls ill, and a healthy one of the same length"""
@@ -181,7 +199,7 @@ def looks(fault: Fault, seed: int) -> list[Vitals]:
         for progress in run.trainer.run():
             run.doctor.note(progress)
             if progress.step % (fault.steps // LOOKS) == 0:
-                run.doctor.look()
+                run.doctor.look(progress.done)
         return run.doctor.history
 
 

@@ -6,18 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from danqing import api
+from danqing import api, checkpoint
 from danqing.api import doctoring
 from danqing.api.plans import Plan, overrides
 from danqing.api.training import Run
 from danqing.data import load_split
 from danqing.errors import NotFoundError, UsageError
-from danqing.evaluate.health import Vitals
+from danqing.evaluate.health import ILLNESSES, Vitals
+from danqing.images.writing import write_array
 from danqing.presets import get_preset
 
+DATA = "fashion-mnist-small"
 GAN = {"net": "residual", "latent": 8, "widths": [8, 8], "critic_widths": [8, 8], "batch": 16, "warmup": 0}
 WELL = Vitals(10, 0.5, 0.95, 1.0, 0.9, 0.0, 0.9, 1.0, 1.2, 0.95, 0.0)
 
@@ -75,18 +78,21 @@ def test_a_broken_pipeline_is_named_and_the_training_stopped(tmp_path: Path) -> 
 
 def test_a_training_that_came_apart_goes_back_and_slower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctoring, "illnesses_of", lambda looks: [])
+    monkeypatch.setattr(doctoring, "back_signs", lambda looks: False)
     run = run_of(tmp_path, "act")
     assert run.doctor
-    run.doctor.visit()
+    run.doctor.visit(0.5)
     before = {name: value.clone() for name, value in run.trainer.model.state_dict().items()}
     with torch.no_grad():
         for value in run.trainer.model.parameters():
             value.mul_(50)
     monkeypatch.undo()
-    run.doctor.history += [replace(WELL, distance=99.0, done=0.6), replace(WELL, distance=99.0, done=0.7)]
-    run.doctor.history[0] = WELL
-    done = run.doctor.treat(doctoring.illnesses_of(run.doctor.history)[0])
-    assert "halved" in done and run.trainer.rate_factor == 0.5
+    run.doctor.history = [WELL, replace(WELL, distance=99.0, done=0.6), replace(WELL, distance=99.0, done=0.7)]
+    sick = doctoring.illnesses_of(run.doctor.history)[0]
+    done = run.doctor.treat(sick)
+    assert "healthy weights of step 0" in done and run.trainer.rate_factor == 0.25
+    run.doctor.treat(sick)
+    assert run.trainer.rate_factor == 0.25**2
     assert all(torch.equal(value, before[name]) for name, value in run.trainer.model.state_dict().items())
 
 
@@ -102,8 +108,6 @@ def test_a_training_that_came_apart_goes_back_and_slower(tmp_path: Path, monkeyp
 def test_what_helps_is_changed_and_the_training_goes_on(
     tmp_path: Path, illness: str, preset: str, given: dict[str, Any], changed: dict[str, Any]
 ) -> None:
-    from danqing.evaluate.health import ILLNESSES
-
     run = run_of(tmp_path, "act", preset, steps=4, **given)
     assert run.doctor
     said = run.doctor.treat(ILLNESSES[illness])
@@ -116,8 +120,6 @@ def test_what_helps_is_changed_and_the_training_goes_on(
 
 
 def test_an_average_that_lags_begins_anew_and_is_shorter(tmp_path: Path) -> None:
-    from danqing.evaluate.health import ILLNESSES
-
     run = run_of(tmp_path, "act", ema=2.0)
     assert run.doctor
     with torch.no_grad():
@@ -133,12 +135,72 @@ def test_a_stopped_training_knows_its_doctor_again(tmp_path: Path) -> None:
     for number, _ in enumerate(first.go(0, False)):
         if number == 14:
             break
-    from danqing import checkpoint
-
     second = run_of(tmp_path, "warn")
     second.restore(*checkpoint.load_training(tmp_path))
     assert first.doctor and second.doctor
     assert second.doctor.history and second.doctor.plain() == first.doctor.plain()
+
+
+def test_a_treated_training_that_was_stopped_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Collapse is diagnosed at a fixed step: back to the healthy weights of another, under a changed game."""
+    monkeypatch.setattr(doctoring, "back_signs", lambda looks: looks[-1].step > 6)
+    collapse = [ILLNESSES["collapse"]]
+    monkeypatch.setattr(doctoring, "illnesses_of", lambda looks: collapse if looks[-1].step == 10 else [])
+    whole = run_of(tmp_path / "whole", "act", loss="hinge", penalty="none")
+    assert any("healthy weights of step 6" in text for text in ended(whole))
+    for stop in (8, 14):
+        folder = tmp_path / str(stop)
+        first = run_of(folder, "act", loss="hinge", penalty="none")
+        for progress in first.go(0, False):
+            if progress.step == stop:
+                break
+        tensors, state = checkpoint.load_training(folder)
+        train, held = load_split("fashion-mnist-small", size=28)
+        second = Run(Plan(**state["plan"]), train, held, folder, "cpu", doctor="act")
+        second.restore(tensors, state)
+        ended(second)
+        assert api.load(folder).hash == api.load(tmp_path / "whole").hash
+        assert api.load(folder).card.config["loss"] == "relativistic"  # type: ignore[index]
+
+
+def test_the_command_that_began_a_treated_training_goes_on_with_it(tmp_path: Path) -> None:
+    asked = GAN | {"loss": "hinge", "penalty": "none"}
+    run = run_of(tmp_path, "act", steps=6, loss="hinge", penalty="none")
+    assert run.doctor
+    for progress in run.go(0, False):
+        if progress.step == 2:
+            run.doctor.treat(ILLNESSES["collapse"])
+        if progress.step == 3:
+            break
+    again = api.train("r3gan-28", DATA, steps=6, out=tmp_path, set=asked, resume=True, doctor="warn").result()
+    assert again.model.card.config["loss"] == "relativistic"
+    with pytest.raises(UsageError, match="loss = hinge"):
+        api.train("r3gan-28", DATA, out=tmp_path, set={"loss": "wasserstein"}, resume=True).result()
+
+
+def test_a_stop_without_healthy_weights_keeps_what_was_learned(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "act", steps=4)
+    assert run.doctor
+    for progress in run.trainer.run():
+        if progress.step == 3:
+            break
+    before = {name: value.clone() for name, value in run.trainer.model.state_dict().items()}
+    run.doctor.treat(ILLNESSES["overfits"])
+    assert run.doctor.ended
+    assert all(torch.equal(value, before[name]) for name, value in run.trainer.model.state_dict().items())
+
+
+@pytest.mark.parametrize("count", [12, 30])
+def test_small_sets_are_trained_on_with_or_without_a_doctor(tmp_path: Path, count: int) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(count):
+        write_array(np.full((28, 28, 3), number * 5, np.uint8), folder / f"{number}.png")
+    trained = api.train("r3gan-28", folder, steps=4, out=tmp_path / "model", set=GAN, doctor="act").result()
+    assert trained.model.card.steps <= 4
+    assert (tmp_path / "model" / doctoring.FILE).exists() == (count > 20)
 
 
 def test_several_processes_are_only_warned(tmp_path: Path) -> None:

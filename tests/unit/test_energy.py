@@ -11,9 +11,13 @@ def count(root: Path, *microjoules: int) -> None:
     for number, value in enumerate(microjoules):
         zone = root / f"intel-rapl:{number}"
         zone.mkdir(exist_ok=True)
+        (zone / "name").write_text(f"package-{number}\n")
         (zone / "energy_uj").write_text(f"{value}\n")
         (zone / "max_energy_range_uj").write_text("10000000000\n")
-        (root / f"intel-rapl:{number}:0").mkdir(exist_ok=True)  # a part of it, not to be counted twice
+        for other, name in ((f"intel-rapl:{number}:0", "core"), ("intel-rapl:9", "psys")):  # not to be counted twice
+            (root / other).mkdir(exist_ok=True)
+            (root / other / "name").write_text(f"{name}\n")
+            (root / other / "energy_uj").write_text(f"{value}\n")
 
 
 def test_packages_are_added_and_a_counter_that_begins_anew_is_noticed(tmp_path: Path) -> None:

@@ -66,3 +66,7 @@ def test_a_recipe_is_trained_on_each_fold_and_gone_on_with(tmp_path: Path) -> No
     assert row["mean"] == pytest.approx(sum(row["folds"]) / 2)
     again = api.cross_validate(model.folder, "fashion-mnist-small", 2, n=60, out=out).result()
     assert again.values == found.values
+    with pytest.raises(UsageError, match="another --out"):
+        api.cross_validate(model.folder, "fashion-mnist-small", 3, n=60, out=out).result()
+    with pytest.raises(UsageError, match="fewer folds"):
+        api.cross_validate(model.folder, "fashion-mnist-small", 500, n=60, out=out).result()

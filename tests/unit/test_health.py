@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from danqing import registry
-from danqing.evaluate.health import ILLNESSES, Mirror, Vitals, illnesses_of, sound
+from danqing.evaluate.health import ILLNESSES, Mirror, Vitals, illnesses_of, signs_of
 from danqing.evaluate.health.vitals import more_often
 
 WELL = Vitals(
@@ -60,7 +60,7 @@ def test_losses_that_are_no_numbers_are_divergence() -> None:
 def test_early_signs_are_no_illness_but_not_sound_either() -> None:
     early = replace(WELL, done=0.1, variety=0.1, spread=0.2)
     assert illnesses_of([early, early]) == []
-    assert not sound([early]) and sound([WELL])
+    assert [one.name for one in signs_of(early)] == ["collapse"] and signs_of(WELL) == []
 
 
 def test_more_often_is_the_share_of_pairs() -> None:
@@ -108,3 +108,9 @@ def test_what_is_wrong_with_pictures_shows_in_its_own_number(mirror: Mirror, fas
     seen = mirror.look(train[-128:], noise)
     assert seen["lag"] > 3
     assert mirror.look(noise, noise)["distance"] > 5
+
+
+def test_many_kinds_are_not_missed_by_chance() -> None:
+    mirror = Mirror.__new__(Mirror)
+    mirror.kinds, mirror.held = torch.arange(400) % 100, torch.eye(100).repeat(4, 1)
+    assert mirror.missing(torch.eye(100)[torch.arange(128) % 60]) is None

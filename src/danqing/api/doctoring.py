@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from danqing import registry
 from danqing.api.models import Model
 from danqing.api.painting import Wish, many
 from danqing.data.pictures import PictureSet
-from danqing.evaluate.health import Illness, Mirror, Vitals, illnesses_of, sound
+from danqing.errors import DanqingError
+from danqing.evaluate.health import Illness, Mirror, Vitals, illnesses_of, signs_of
 from danqing.evaluate.health.vitals import LEARNED, LOOKED_AT, REAL, more_often
 from danqing.images.arrays import to_float
 from danqing.images.writing import write_atomic
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 Policy = Literal["off", "warn", "act"]
 POLICIES: tuple[Policy, ...] = ("off", "warn", "act")
+ROUNDING = 1e-9
+"""forgiven where a share of the budget is compared with a mark"""
 EVERY = 0.1
 """of the budget lies between two looks"""
 DEAR = 0.05
@@ -48,19 +52,27 @@ SEED = 2_000_000
 FILE = "health.json"
 TREATMENTS = 4
 """after so many the doctor only warns"""
-STATE = ("said", "treated", "since", "ended")
-"""what a stopped training must know of its doctor, besides the looks"""
+BACK = ("best", "slower", "change back")
+"""cures that go back to healthy weights"""
+SLOWER = 4.0
+"""the learning rate is divided by it"""
+STATE = ("policy", "said", "treated", "since", "rate", "mark", "spent", "price", "skipped", "losses")
+"""what a stopped training must know of its doctor, besides looks, batches and healthy weights"""
+HEALTHY, PARTS = "healthy", ("model", "average", "optimizers")
+"""names of the healthy weights in the training's state"""
 REMEMBERED = 50
 """batches among which a repeated one is noticed"""
+AT_ONCE = 64
+"""pictures that the model explains at once"""
 
 
 class Pipeline:
     """Watches the batches go by."""
 
     def __init__(self, contrast: float, batches: float) -> None:
-        """`contrast` of the whole set; `batches` in one epoch."""
+        """`contrast` of a sound batch; `batches` in one epoch."""
         self.whole, self.batches = max(contrast, 1e-6), batches
-        self.recent: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)
+        self.recent: deque[list[float]] = deque(maxlen=REMEMBERED)
         self.clear()
 
     def clear(self) -> None:
@@ -68,7 +80,7 @@ class Pipeline:
 
     def see(self, pictures: Tensor) -> None:
         """(B, C, H, W) as they come from the set, before they are augmented."""
-        mark = float(pictures.double().mean()), float(pictures[0].double().mean())
+        mark = [float(pictures.double().mean()), float(pictures[0].double().mean())]
         self.again += mark in self.recent and self.batches > 2
         self.recent.append(mark)
         self.count += 1
@@ -77,6 +89,13 @@ class Pipeline:
     def numbers(self) -> dict[str, float]:
         count = max(1, self.count)
         return {"repeated": self.again / count, "contrast": self.contrast / count if self.count else 1.0}
+
+    def plain(self) -> dict[str, Any]:
+        return {"recent": list(self.recent), "count": self.count, "again": self.again, "contrast": self.contrast}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        self.recent.extend(kept["recent"])
+        self.count, self.again, self.contrast = kept["count"], kept["again"], kept["contrast"]
 
 
 class Doctor:
@@ -87,47 +106,54 @@ class Doctor:
         self.history: list[Vitals] = []
         self.past: list[Vitals] = []
         self.said: list[dict[str, Any]] = []
-        self.treated, self.since, self.ended = 0, 0.0, False
-        self.spent, self.price = 0.0, FIRST_PRICE
+        self.treated, self.since, self.ended, self.off = 0, 0.0, "", False
+        self.mark, self.spent, self.price = EVERY, 0.0, FIRST_PRICE
         self.healthy: dict[str, Any] | None = None
-        """the last weights at which nothing was wrong"""
+        """the last weights that had no sign of an illness whose cure goes back"""
         self.rate = run.trainer.rate_factor
         """of the learning rate, then"""
         self.learned, self.fresh, _ = chosen_of(run.train_set, run.held)
         self.mirror: Mirror | None = None
-        whole = contrast_of(to_float(self.learned))
-        self.pipeline = Pipeline(whole, len(run.train_set) / run.settings.batch)
+        self.pipeline = Pipeline(
+            usual_contrast(self.learned, run.settings.batch), len(self.learned) / run.settings.batch
+        )
         self.losses: dict[str, list[float]] = {}
-        self.skipped = 0
+        """phase -> sum and number since the last look"""
+        self.skipped = run.trainer.skipped
 
     # Seeing.
 
     def note(self, progress: Progress) -> None:
         """Take notice of a step."""
-        names = {phase.name for phase in self.run.trainer.phases}
-        found = {name: value for name, value in progress.figures.items() if name in names}
-        self.skipped += not found
-        for name, value in found.items():
-            self.losses.setdefault(name, []).append(value)
+        for phase in self.run.trainer.phases:
+            if phase.name in progress.figures:
+                total, count = self.losses.get(phase.name, (0.0, 0))
+                self.losses[phase.name] = [total + progress.figures[phase.name], count + 1]
 
-    def due(self, fraction: float, mark: float) -> bool:
-        return fraction >= mark and self.spent + self.price <= DEAR * self.run.trainer.seconds
+    def due(self, done: float) -> bool:
+        """Whether it is time to look, and there is time for it. Where it may act on a budget of steps it always is, so
+        that the same training is treated at the same steps."""
+        exact = self.policy == "act" and not self.run.trainer.budget.minutes
+        cheap = exact or self.spent + self.price <= DEAR * self.run.trainer.seconds
+        return done + ROUNDING >= self.mark and cheap and not self.off
 
     @torch.no_grad()
-    def look(self) -> Vitals:
-        """Measure the run as it is. Nothing of it changes, its chance included."""
-        began, run, t = time.perf_counter(), self.run, self.run.trainer
+    def look(self, done: float) -> Vitals:
+        """Measure the run as it is, `done` of its budget. Nothing of it changes, its chance included."""
+        run, t = self.run, self.run.trainer
+        began = time.perf_counter()
         self.mirror = self.mirror or mirror_of(run.train_set, run.held)
-        state = torch.get_rng_state()
+        self.spent += time.perf_counter() - began
+        began, state = time.perf_counter(), torch.get_rng_state()
         painters = run.family.painter(t.model), t.average.module
         live, average = (portraits(run.present(copy.deepcopy(painter))) for painter in painters)
-        means = {name: sum(values) / len(values) for name, values in self.losses.items()}
         vitals = Vitals(
-            t.step, t.fraction, **self.mirror.look(live, average), gap=self.gap(), bias=self.bias(),
-            losses=means, skipped=self.skipped, **self.pipeline.numbers(),
+            t.step, done, **self.mirror.look(live, average), gap=self.gap(), bias=self.bias(),
+            losses={name: total / count for name, (total, count) in self.losses.items()},
+            skipped=t.skipped - self.skipped, **self.pipeline.numbers(),
         )  # fmt: skip
         torch.set_rng_state(state)
-        self.losses, self.skipped = {}, 0
+        self.losses, self.skipped = {}, t.skipped
         self.pipeline.clear()
         self.history.append(vitals)
         self.price = time.perf_counter() - began
@@ -139,47 +165,60 @@ class Doctor:
         model = copy.deepcopy(self.run.trainer.model).eval()
         errors = []
         for pictures in (self.fresh, self.learned):
-            if not len(pictures):
+            found = [self.error(model, part, number) for number, part in enumerate(pictures[:REAL].split(AT_ONCE))]
+            known = [value for value in found if value is not None]
+            if not known:
                 return None
-            batch, chance = self.batch(pictures), Chance(0, 0, "doctor", device=self.run.trainer.device)
-            error = self.run.family.error(model, self.run.config, batch, Now(0, 0.5, chance))
-            if error is None:
-                return None
-            errors.append(float(error))
-        return errors[0] / max(errors[1], 1e-9)
+            errors.append(sum(known) / len(known))
+        gap = errors[0] / max(errors[1], 1e-9)
+        return gap if math.isfinite(gap) else None
+
+    def error(self, model: nn.Module, pictures: Tensor, number: int) -> float | None:
+        device = self.run.trainer.device
+        now = Now(0, 0.5, Chance(0, number, "doctor", device=device))
+        error = self.run.family.error(model, self.run.config, Batch(to_float(pictures).to(device), None), now)
+        return None if error is None else float(error)
 
     def bias(self) -> float | None:
         """How much more real than held-out pictures the critic finds those it has seen."""
         run, scores = self.run, []
         model = copy.deepcopy(run.trainer.model).eval()
         for pictures in (self.learned, self.fresh):
-            found = (
-                run.family.realness(model, run.config, self.batch(pictures).pictures, None) if len(pictures) else None
-            )
-            if found is None:
+            parts = [to_float(part).to(run.trainer.device) for part in pictures[:REAL].split(AT_ONCE)]
+            found = [run.family.realness(model, run.config, part, None) for part in parts]
+            known = [one.cpu() for one in found if one is not None]
+            if not known:
                 return None
-            scores.append(found.cpu())
-        return more_often(*scores)
-
-    def batch(self, pictures: Tensor) -> Batch:
-        return Batch(to_float(pictures[:REAL]).to(self.run.trainer.device), None)
+            scores.append(torch.cat(known))
+        return more_often(scores[0], scores[1])
 
     # Saying and doing.
 
-    def visit(self) -> str:
+    def visit(self, done: float) -> str:
         """Look, judge, and treat if that is wanted; returns what is to be said."""
-        self.look()
+        try:
+            self.look(done)
+        except DanqingError as error:
+            self.off = True
+            return f"The doctor cannot look at this training ({error}) and leaves."
+        self.mark = (int(done / EVERY + ROUNDING) + 1) * EVERY
         found = illnesses_of(self.course())
-        if not found:
-            if self.policy == "act" and sound(self.history):
-                self.healthy, self.rate = self.run.trainer.copied(), self.run.trainer.rate_factor
-            self.keep()
-            return ""
-        first = found[0]
-        sentence = first.sentence(self.history)
-        done = self.treat(first) if self.policy == "act" and self.treated < TREATMENTS else ""
-        self.said += [{"step": self.run.trainer.step, "illness": one.name, "done": done} for one in found]
+        if self.policy == "act" and not back_signs(self.history):
+            self.healthy, self.rate = self.run.trainer.copied(), self.run.trainer.rate_factor
+        said = self.answer(found) if found else ""
         self.keep()
+        return said
+
+    def answer(self, found: list[Illness]) -> str:
+        """What is to be said of illnesses, after the first that can be treated was."""
+        sentence, first, done = found[0].sentence(self.history), found[0], ""
+        for one in found if self.policy == "act" and self.treated < TREATMENTS else ():
+            words = one.sentence(self.history)
+            if done := self.treat(one):
+                sentence, first = words, one
+                break
+        step = self.run.trainer.step
+        self.said += [{"step": step, "illness": one.name, "done": done if one is first else ""} for one in found]
         return f"{sentence} {done or first.advice}"
 
     def course(self) -> list[Vitals]:
@@ -188,46 +227,61 @@ class Doctor:
 
     def treat(self, illness: Illness) -> str:
         """Do what helps, and say what was done; '' where nothing does."""
-        change = self.run.family.remedies(self.run.config, illness.name)
+        trainer, change = self.run.trainer, self.run.family.remedies(self.run.config, illness.name)
+        trainer.whole = False  # who stops it in the middle finds the last saving
         if illness.cure == "stop":
-            self.ended, done = True, "The training was stopped."
-        elif illness.cure == "best" and not change:
-            self.back()
-            self.ended, done = True, "Went back to the last healthy weights and stopped."
+            self.ended = done = "The training was stopped."
+        elif illness.cure == "best":
+            self.ended = done = f"{self.back('')} The training was stopped.".strip()
         elif illness.cure == "average":
-            life = self.run.trainer.shorten_average()
-            self.run.plan = replace(self.run.plan, train={**self.run.plan.train, "ema": life})
-            done = f"The average was made shorter (ema = {life:g}) and begins anew."
+            self.settle(ema=trainer.shorten_average())
+            done = f"The average was made shorter (ema = {self.run.settings.ema:g}) and begins anew."
         elif illness.cure == "slower":
-            self.back()
-            self.run.trainer.rate_factor /= 2
-            done = "Went back to the last healthy weights and halved the learning rate."
+            done = f"{self.back(BEGINNING)} The learning rate is a quarter of what it was."
+            trainer.rate_factor = self.rate = min(self.rate, trainer.rate_factor) / SLOWER
         elif change:
-            if illness.cure == "change back":
-                self.back()
+            done = self.back(BEGINNING) if illness.cure == "change back" else ""
             self.change(change)
-            words = ", ".join(f"{name} = {value}" for name, value in change.items())
-            done = f"Changed {words}{' from the last healthy weights on' if illness.cure == 'change back' else ''}."
+            done = f"{done} Changed {', '.join(f'{name} = {value}' for name, value in change.items())}.".strip()
         else:
-            return ""
-        self.treated += 1
-        self.since = self.run.trainer.fraction
-        self.past += self.history
-        self.history = []
+            done = ""
+        trainer.whole = True
+        if done:
+            self.treated += 1
+            self.since = self.history[-1].done if self.history else self.since
+            self.past += self.history
+            self.history = []
         return done
 
-    def back(self) -> None:
-        """To the last healthy weights and their rate; to those of the beginning where there are none."""
-        self.run.trainer.take_up(self.healthy or self.run.beginning)
-        self.run.trainer.rate_factor = self.rate
+    def back(self, otherwise: str) -> str:
+        """To the last healthy weights. Where there are none: to those of the beginning if that is what `otherwise`
+        says, else the present ones stay. Says where to."""
+        kept = self.healthy or (self.run.beginning if otherwise else None)
+        if kept is None:
+            return otherwise
+        self.run.trainer.take_up(kept)
+        return f"Went back to the healthy weights of step {kept['step']}." if self.healthy else otherwise
 
     def change(self, settings: Mapping[str, Any]) -> None:
         """New settings of the model, whose networks stay."""
         run = self.run
-        model = {**run.plan.model, **settings}
-        run.plan = replace(run.plan, model=model)
-        run.config = read(run.family.Config, model, f"the preset {run.plan.preset}")
+        self.remember(settings)
+        run.plan = replace(run.plan, model={**run.plan.model, **settings})
+        run.config = read(run.family.Config, run.plan.model, f"the preset {run.plan.preset}")
         run.trainer.phases = run.family.phases(run.trainer.model, run.config)
+
+    def settle(self, **settings: Any) -> None:
+        """New settings of the training."""
+        run = self.run
+        self.remember(settings)
+        run.plan = replace(run.plan, train={**run.plan.train, **settings})
+        run.settings = replace(run.settings, **settings)
+
+    def remember(self, settings: Mapping[str, Any]) -> None:
+        """What was asked for, so that the same command goes on with the training."""
+        plan = self.run.plan
+        before = {name: {**plan.model, **plan.train}[name] for name in settings}
+        self.run.plan = replace(plan, asked={**before, **plan.asked})
 
     # Keeping.
 
@@ -235,18 +289,51 @@ class Doctor:
         """JSON-safe: all that was seen and said."""
         seen = [vitals.plain() for vitals in (*self.past, *self.history)]
         state = {name: getattr(self, name) for name in STATE}
-        return {"looks": seen, "past": len(self.past), **state}
+        healthy = self.healthy["step"] if self.healthy else None
+        return {"looks": seen, "past": len(self.past), "healthy": healthy, "pipeline": self.pipeline.plain(), **state}
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
-        looks = [Vitals(**look) for look in kept.get("looks", [])]
-        past = kept.get("past", 0)
+    def tensors(self) -> dict[str, Tensor]:
+        """The healthy weights, by flat names."""
+        kept = self.healthy or {}
+        return {f"{HEALTHY}/{part}/{name}": value for part in PARTS for name, value in kept.get(part, {}).items()}
+
+    def restore(self, kept: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Go on as the doctor that was there, but by the policy that is wanted now."""
+        if not kept:
+            return
+        looks, past, policy = [Vitals(**look) for look in kept["looks"]], kept["past"], self.policy
         self.past, self.history = looks[:past], looks[past:]
+        healthy: dict[str, Any] = {part: {} for part in PARTS} | {"step": kept["healthy"]}
+        for name, value in tensors.items():
+            if name.startswith(f"{HEALTHY}/"):
+                _, part, own = name.split("/", 2)
+                healthy[part][own] = value
+        self.healthy = healthy if healthy["model"] else None
         for name in STATE:
-            setattr(self, name, kept.get(name, getattr(self, name)))
+            setattr(self, name, kept[name])
+        self.policy = policy
+        self.pipeline.restore(kept["pipeline"])
+        self.since = min(self.since, self.run.trainer.fraction)  # the budget may have grown
 
     def keep(self) -> None:
-        if self.run.rank == 0:
-            write_atomic(self.run.folder / FILE, json.dumps(self.plain(), indent=1).encode())
+        """Beside the model, for people."""
+        write_atomic(self.run.folder / FILE, json.dumps(self.plain(), indent=1).encode())
+
+
+BEGINNING = "Began anew."
+
+
+def back_signs(looks: Sequence[Vitals]) -> bool:
+    """Whether the newest look has a sign of an illness that one would go back from."""
+    return any(one.cure in BACK for one in signs_of(looks[-1], looks[:-1]))
+
+
+def usual_contrast(pictures: Tensor, batch: int) -> float:
+    """Mean contrast of sound batches of that size, of (N, C, S, S) uint8."""
+    parts = [part for part in to_float(pictures[: 8 * batch]).split(batch) if len(part) == batch] or [
+        to_float(pictures)
+    ]
+    return sum(map(contrast_of, parts)) / len(parts)
 
 
 def chosen_of(train: PictureSet, held: PictureSet) -> tuple[Tensor, Tensor, Tensor | None]:

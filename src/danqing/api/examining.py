@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from danqing import checkpoint
+from danqing import checkpoint, registry
 from danqing.api.act import act
 from danqing.api.doctoring import mirror_of, portraits, read_health
 from danqing.api.models import load
 from danqing.data.sources import load_split
 from danqing.errors import NotFoundError, UsageError
-from danqing.evaluate.health import Vitals, illnesses_of
+from danqing.evaluate.health import ILLNESSES, Vitals, illnesses_of, signs_of
+from danqing.evaluate.metrics import FEWEST
 from danqing.types import Progress
 
 
@@ -47,26 +48,35 @@ def examine(folder: str | Path, data: str | Path | None = None) -> Generator[Pro
     UsageError, BadInputError, BadWeightsError.
     """
     folder = Path(folder)
+    check_kind(folder)
     model, health = load(folder), read_health(folder)
     size, channels = model.config.size, model.config.channels  # type: ignore[attr-defined]
     train, held = load_split(data or data_of(folder), size=size, channels=channels)
+    if len(train) < 2 * FEWEST:
+        raise UsageError(
+            f"{len(train)} pictures to learn from are too few to examine a training by; 20 are the fewest."
+        )
+    if model.card.data.get("sha256") not in (None, train.card.sha256):
+        raise UsageError(f"'{folder}' did not learn from these pictures; name the data that it learned from.")
     yield Progress("doctor", 0.2, message="Looking at what it paints.")
     made = portraits(model)
     yield Progress("doctor", 0.6)
-    seen = mirror_of(train, held).look(made, made)
+    last = Vitals(model.card.steps, 1.0, **mirror_of(train, held).look(made, made))
     before = [Vitals(**look) for look in health["looks"]] if health else []
     recent = before[health["past"] :] if health else []
-    card = model.card
-    last = Vitals(card.steps, 1.0, **seen, **(carried(recent[-1]) if recent else {}))
-    found = illnesses_of([*recent, last])
-    findings = tuple((one.name, one.sentence([last]), one.advice) for one in found)
+    found = {one.name: one.sentence(recent) for one in illnesses_of(recent)}
+    found |= {one.name: one.sentence([last]) for one in signs_of(last, before)}
+    findings = tuple((name, text, ILLNESSES[name].advice) for name, text in found.items())
     yield Progress("doctor", 1.0)
     return Examination((*before, last), findings, tuple(health["said"]) if health else (), health is not None)
 
 
-def carried(look: Vitals) -> dict[str, Any]:
-    """What only a running training shows, from its last look."""
-    return {name: getattr(look, name) for name in ("gap", "bias", "losses", "skipped", "repeated", "contrast")}
+def check_kind(folder: Path) -> None:
+    family = checkpoint.read_card(folder).family
+    if family not in registry.names("family"):
+        raise UsageError(
+            f"'{folder}' holds a model of {family}; the doctor examines {', '.join(registry.names('family'))}."
+        )
 
 
 def data_of(folder: Path) -> str:

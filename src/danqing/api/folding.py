@@ -11,10 +11,14 @@ from danqing.api.act import act, shared
 from danqing.api.judging import check_enough, compared, painted, shape
 from danqing.api.models import Model, load
 from danqing.api.painting import Wish
-from danqing.api.plans import Plan
+from danqing.api.plans import Plan, budget_of, fitted
 from danqing.api.training import Run
+from danqing.data.pictures import PictureSet
 from danqing.data.sources import load as load_pictures
 from danqing.data.splitting import folds
+from danqing.errors import UsageError
+from danqing.evaluate.metrics import FEWEST
+from danqing.nn.precision import best_device
 from danqing.train import TrainSettings
 from danqing.types import Progress
 
@@ -59,12 +63,16 @@ def cross_validate(
     check_enough(n, seed)
     size, channels = shape(ready)
     pictures = load_pictures(data, size=size, channels=channels)
+    parts = list(folds(pictures, count, seed))
+    least = min(len(held) for _, held in parts)
+    if least < 2 * FEWEST:
+        raise UsageError(f"A fold has {least} pictures; choose fewer folds, so that each has {2 * FEWEST} or more.")
     folder = Path(out or f"runs/folds-{ready.card.name}")
     found: list[Mapping[str, float]] = []
-    for number, (train, held) in enumerate(folds(pictures, count, seed)):
+    for number, (train, held) in enumerate(parts):
         place = folder / f"fold-{number}"
         yield Progress("folds", number / count, message=f"Fold {number + 1} of {count}: {len(train):,} to learn from.")
-        run = Run(plan_of(ready, data, minutes, train.card.sha256, seed), train, held, place, "cpu")
+        run = Run(plan_of(ready, data, minutes, train, seed), train, held, place, best_device())
         found.append((yield from shared(fold(run, n, seed), number, count)))
     yield Progress("folds", 1.0)
     names = [name for name in found[0] if all(name in one for one in found)]
@@ -75,16 +83,25 @@ def cross_validate(
 def fold(run: Run, n: int, seed: int) -> Generator[Progress, None, Mapping[str, float]]:
     """Train one, or go on with it, and judge it by its held-out pictures."""
     if (run.folder / checkpoint.TRAINING).exists():
-        run.restore(*checkpoint.load_training(run.folder))
+        tensors, state = checkpoint.load_training(run.folder)
+        if not same(state["plan"], run.plan.plain()):
+            raise UsageError(f"'{run.folder}' holds a fold of other data or settings; choose another --out.")
+        run.restore(tensors, state)
     trained = yield from shared(run.go(SAVED_EVERY, False), 0, 2)
     made, labels = yield from shared(painted(trained.model, n, seed, Wish()), 1, 2)
     return compared(trained.model, run.held, run.train_set, made, labels, seed).figures()
 
 
-def plan_of(model: Model, data: str | Path, minutes: float | None, sha256: str, seed: int) -> Plan:
-    """What the model was trained as."""
+def same(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether two plans are of the same training, however long."""
+    return {**kept, "budget": 0, "precision": 0} == {**wanted, "budget": 0, "precision": 0}
+
+
+def plan_of(model: Model, data: str | Path, minutes: float | None, train: PictureSet, seed: int) -> Plan:
+    """What the model was trained as; precision is chosen anew."""
     card = model.card
     known = {one.name for one in fields(TrainSettings)}
-    train = {name: value for name, value in card.train.items() if name in known}
-    budget = {"minutes": minutes} if minutes else card.train["budget"]
-    return Plan(card.preset, str(data), card.config, train, seed, budget, sha256, card.train["precision"])
+    settings = {name: value for name, value in card.train.items() if name in known} | {"precision": "auto"}
+    budget = card.train["budget"] if minutes is None else budget_of(minutes, None, None)
+    plan = Plan(card.preset, str(data), card.config, settings, seed, budget)
+    return fitted(plan, train, None if card.config["classes"] else 0)

@@ -15,12 +15,12 @@ from danqing.api.models import Model
 from danqing.api.painting import Wish, check_count, many, opened
 from danqing.data import PictureSet
 from danqing.data.sources import load_split
-from danqing.errors import UsageError
+from danqing.errors import BadInputError, UsageError
 from danqing.evaluate import FeatureNet, Report, classify, evaluate_sets
 from danqing.evaluate.card import Judged, page
 from danqing.evaluate.classes import told
 from danqing.evaluate.copies import copies
-from danqing.evaluate.fid import fid
+from danqing.evaluate.fid import check_extra, fid
 from danqing.evaluate.neighbours import mean_distance
 from danqing.evaluate.spectrum import radial_power, sharpness
 from danqing.nn.chance import generator
@@ -53,14 +53,24 @@ def evaluate(
     """
     ready = opened(model)
     check_enough(n, seed)
+    if with_fid:
+        check_extra()
     train, held = fitting(ready, data)
     made, labels = yield from painted(ready, n, seed, Wish(None, sampler, steps, guidance))
     report = compared(ready, train, held, made, labels, seed)
     if with_fid:
         yield Progress("evaluate", 0.9, n, message="Computing FID with torch-fidelity.")
-        report = replace(report, fid=fid(train.pixels, made))
+        report = with_inception(report, train.pixels, made)
     yield Progress("evaluate", 1.0, n)
     return report
+
+
+def with_inception(report: Report, real: Tensor, made: Tensor) -> Report:
+    """The report with FID, or with a note that says why it has none: the rest was much work."""
+    try:
+        return replace(report, fid=fid(real, made))
+    except BadInputError as error:
+        return replace(report, notes=(*report.notes, str(error)))
 
 
 @dataclass(frozen=True, eq=False)

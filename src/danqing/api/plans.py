@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class Plan:
     """empty until the data has been read"""
     precision: str = ""
     """empty until it has been chosen"""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """what was asked for of the settings that a doctor has changed since"""
 
     def plain(self) -> dict[str, Any]:
         """JSON-safe dict; `Plan(**plan.plain()) == plan`, but for tuples that come back as lists."""
@@ -76,7 +78,7 @@ def continued(old: Plan, preset: Preset, given: Mapping[str, Any], budget: Mappi
         raise UsageError(f"The unfinished training is of {old.preset}, not {preset.name}; name that or another --out.")
     model, train = overrides(preset, given)
     for name in given:
-        new, kept = {**model, **train}[name], {**old.model, **old.train}[name]
+        new, kept = {**model, **train}[name], {**old.model, **old.train, **old.asked}[name]
         if json.dumps(new) != json.dumps(kept):
             raise UsageError(
                 f"The unfinished training has {name} = {kept}; resume it with that, or choose another --out."

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from danqing import checkpoint, registry, settings
 from danqing.api import scoring
 from danqing.api.act import act
-from danqing.api.doctoring import EVERY, POLICIES, Doctor, Policy
+from danqing.api.doctoring import POLICIES, Doctor, Policy
 from danqing.api.logs import Log
 from danqing.api.models import Model, load, parameters, ready, software
 from danqing.api.painting import Wish, many, paint, wanted_labels
@@ -23,6 +23,7 @@ from danqing.data.batches import Batches
 from danqing.data.pictures import PictureSet
 from danqing.data.sources import load_split
 from danqing.errors import UsageError, unknown
+from danqing.evaluate.metrics import FEWEST
 from danqing.images.sheets import sheet
 from danqing.images.writing import write_array
 from danqing.nn import precision
@@ -64,7 +65,7 @@ def train(
     device: str | None = None,
     save_every: float = 30.0,
     tensorboard: bool = False,
-    doctor: Policy = "warn",
+    doctor: Policy | None = None,
 ) -> Generator[Progress, None, Trained]:
     """Train `what` (a preset, or a family whose preset is chosen by the size of the pictures) on `data`.
 
@@ -73,7 +74,8 @@ def train(
     set       single settings of the model or the training, by name
     resume    go on with the unfinished training in `out`, exactly as it was left
     save_every  seconds between two savings of the training state
-    doctor    "warn" says what is wrong with the training, "act" does something about it too, "off" does not look
+    doctor    "warn" says what is wrong with the training, "act" does something about it too, "off" does not look;
+              as before where a training is resumed, else "warn"
 
     Stopping early (Ctrl+C) keeps everything. Raises UsageError, NotFoundError, BadInputError or DiskError.
     """
@@ -92,7 +94,8 @@ def train(
         plan = Plan(preset.name, str(data), model, settings_, seed, budget or {"minutes": preset.minutes})
     train_set, held = load_split(data, size=plan.model.get("size"), channels=plan.model.get("channels"))
     plan = fitted(plan, train_set, (set or {}).get("classes"))
-    run = Run(plan, train_set, held, folder, device, rank, world, doctor=doctor)
+    before = kept[1].get("doctor", {}).get("policy") if kept else None
+    run = Run(plan, train_set, held, folder, device, rank, world, doctor=doctor or before or "warn")
     if kept:
         run.restore(*kept)
     return (yield from run.go(save_every, tensorboard))
@@ -143,7 +146,8 @@ class Run:
         )
         self.best = scoring.Best(self.settings.patience)
         self.beginning = self.trainer.copied() if doctor == "act" else {}
-        self.doctor = Doctor(self, doctor) if doctor != "off" and rank == 0 else None
+        enough = len(train_set) >= 2 * FEWEST
+        self.doctor = Doctor(self, doctor) if doctor != "off" and rank == 0 and enough else None
         self.drawing = 0.0
         self.meter, self.spent = Meter(), 0.0
         if self.settings.batch // world < 2:
@@ -170,7 +174,7 @@ class Run:
         ended = "The training was stopped early; everything is kept. Go on with --resume."
         try:
             yield from self.steps(log, save_every)
-            ended = "The training is done."
+            ended = self.doctor.ended if self.doctor and self.doctor.ended else "The training is done."
         except BaseException as stop:
             if isinstance(stop, Exception):
                 ended = "The training broke off; the last good state is kept. Go on with --resume."
@@ -190,7 +194,6 @@ class Run:
             return
         saved, next_sheet = time.monotonic(), next_mark(self.trainer.fraction, 0.1)
         next_score = next_mark(self.trainer.fraction, self.settings.score_every)
-        next_visit = next_mark(self.trainer.fraction, EVERY)
         for progress in self.trainer.run():
             figures = {**progress.figures, "pictures/s": self.trainer.pictures_per_second}
             progress = replace(progress, figures=figures)
@@ -201,9 +204,8 @@ class Run:
                 progress = replace(progress, figures={**figures, "score": score}, message=verdict or progress.message)
             if self.doctor:
                 self.doctor.note(progress)
-                if self.doctor.due(progress.done, next_visit):
-                    next_visit = next_mark(progress.done, EVERY)
-                    progress = replace(progress, message=self.doctor.visit() or progress.message)
+                if self.doctor.due(progress.done):
+                    progress = replace(progress, message=self.doctor.visit(progress.done) or progress.message)
             if log:
                 log.write(progress, self.trainer.seconds)
             if log and time.monotonic() - saved > save_every:
@@ -242,6 +244,8 @@ class Run:
     def save_state(self) -> None:
         numbers = {"trainer": self.trainer.numbers(), "best": self.best.numbers()}
         best = {f"best/{name}": value for name, value in (self.best.weights or {}).items()}
+        if self.doctor:
+            best |= self.doctor.tensors()
         doctor = {"doctor": self.doctor.plain()} if self.doctor else {}
         state = {"plan": self.plan.plain(), **numbers, **doctor, "watt_hours": self.watt_hours()}
         checkpoint.save_training(self.folder, {**self.trainer.tensors(), **best}, state)
@@ -253,7 +257,7 @@ class Run:
         self.best.restore(state["best"], weights)
         self.spent = state.get("watt_hours") or 0.0
         if self.doctor:
-            self.doctor.restore(state.get("doctor", {}))
+            self.doctor.restore(state.get("doctor", {}), tensors)
 
     def save_model(self, painter: nn.Module, metrics: Mapping[str, float] | None = None) -> None:
         card = replace(self.card(painter), metrics=metrics or {})

@@ -37,8 +37,9 @@ def train(
     device: Device = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,
     doctor: Annotated[
-        Watch, typer.Option(help="What the doctor does about a sick training: nothing, say so, or treat it.")
-    ] = "warn",
+        Watch | None,
+        typer.Option(help="What the doctor does about a sick training: nothing, say so (the default), or treat it."),
+    ] = None,
 ) -> dict[str, Any]:
     """Train a model on pictures. Ctrl+C keeps everything, --resume goes on."""
     from danqing import api
@@ -53,7 +54,17 @@ def train(
     try:
         trained = talk.follow(act, whole_steps=True)
     except KeyboardInterrupt:
-        again = shlex.join(["danqing", "train", what, data, *put_back(out, set or []), "--resume"])
+        again = shlex.join(
+            [
+                "danqing",
+                "train",
+                what,
+                data,
+                *put_back(out, set or []),
+                *(["--doctor", doctor] if doctor else []),
+                "--resume",
+            ]
+        )
         raise KeyboardInterrupt(f"Stopped; what was learned is kept. Go on with: {again}") from None
     talk.say(f"The model is in {trained.folder}, samples of it in {trained.sheet}.")
     talk.note(f"Paint with it: danqing sample {shlex.quote(str(trained.folder))}")

@@ -25,13 +25,18 @@ class Coloured(Dataset[Tensor]):
         return self.pictures[number].expand(3, -1, -1).contiguous()
 
 
+def check_extra() -> None:
+    """Raises MissingExtraError without torch-fidelity."""
+    if find_spec("torch_fidelity") is None:
+        raise MissingExtraError("FID", "fid")
+
+
 def fid(real: Tensor, made: Tensor) -> float:
     """Of (N, C, H, W) and (M, C, H, W) uint8. The first time torch-fidelity fetches Inception's weights (90 MB).
 
     Raises MissingExtraError without torch-fidelity, BadInputError where it cannot do its work.
     """
-    if find_spec("torch_fidelity") is None:
-        raise MissingExtraError("FID", "fid")
+    check_extra()
     fidelity = import_module("torch_fidelity")
     try:
         found = fidelity.calculate_metrics(

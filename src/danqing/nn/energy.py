@@ -14,7 +14,7 @@ class Meter:
     """Watt-hours since it was made."""
 
     def __init__(self, root: Path = POWERCAP) -> None:
-        self.packages = sorted(zone for zone in root.glob("intel-rapl:*") if zone.name.count(":") == 1)
+        self.packages = sorted(zone for zone in root.glob("intel-rapl:*") if self.name_of(zone).startswith("package"))
         self.last = self.read()
         self.used = 0.0
 
@@ -34,6 +34,14 @@ class Meter:
             self.used += after - before if after >= before else after + self.range_of(zone) - before
         self.last = now
         return self.used / MICROJOULES
+
+    @staticmethod
+    def name_of(zone: Path) -> str:
+        """package-0; parts of it, and the whole laptop (psys), have other names."""
+        try:
+            return (zone / "name").read_text()
+        except OSError:
+            return ""
 
     @staticmethod
     def range_of(zone: Path) -> int:

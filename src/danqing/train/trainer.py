@@ -56,7 +56,7 @@ class Trainer:
         self.optimizers = self._make_optimizers()
         self.average = Average(painter, settings.ema)
         self.step, self.pictures, self.seconds = 0, 0, 0.0
-        self.rate_factor, self.bad_steps, self.reloads = 1.0, 0, 0
+        self.rate_factor, self.bad_steps, self.reloads, self.skipped = 1.0, 0, 0, 0
         self.safe: dict[str, Any] | None = None
         self._last, self.whole = 0.0, True
         self._pace: deque[tuple[float, float, int]] = deque(maxlen=200)
@@ -152,6 +152,7 @@ class Trainer:
 
     def _bad_step(self, phase: str) -> str:
         self.bad_steps += 1
+        self.skipped += 1
         self._mend_statistics()
         if self.bad_steps < BAD_STEPS_BEFORE_RELOAD or self.safe is None:
             return f"The loss of {phase} was not a number at step {self.step}; the step was skipped."
@@ -189,8 +190,9 @@ class Trainer:
         return self.average.half_life
 
     def copied(self) -> dict[str, Any]:
-        """Weights and optimisers as they are now."""
+        """Weights and optimisers as they are now, and the step."""
         return {
+            "step": self.step,
             "model": {k: v.clone() for k, v in self.model.state_dict().items()},
             "average": {k: v.clone() for k, v in self.average.module.state_dict().items()},
             "optimizers": self._optimizer_tensors(clone=True),
@@ -213,7 +215,7 @@ class Trainer:
 
     def numbers(self) -> dict[str, Any]:
         """Everything else; JSON-safe."""
-        names = ("step", "pictures", "seconds", "rate_factor", "bad_steps", "reloads", "seed", "precision")
+        names = ("step", "pictures", "seconds", "rate_factor", "bad_steps", "reloads", "skipped", "seed", "precision")
         return {name: getattr(self, name) for name in names}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:

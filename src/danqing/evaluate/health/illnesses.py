@@ -63,9 +63,9 @@ def illnesses_of(looks: Looks) -> list[Illness]:
     return [one for one in ILLNESSES.values() if one.seen(looks)]
 
 
-def sound(looks: Looks) -> bool:
-    """Whether the newest look has no sign of any illness, be it early or for the first time."""
-    return not any(one.sign(looks[-1], looks[:-1]) for one in ILLNESSES.values())
+def signs_of(look: Vitals, before: Looks = ()) -> list[Illness]:
+    """All of which one look has a sign, where there will be no second one."""
+    return [one for one in ILLNESSES.values() if one.sign(look, before)]
 
 
 @illness(

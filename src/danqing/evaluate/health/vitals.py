@@ -12,7 +12,7 @@ from torch import Tensor
 
 from danqing.evaluate.copies import closest
 from danqing.evaluate.features import FeatureNet
-from danqing.evaluate.metrics import Sets, frechet
+from danqing.evaluate.metrics import FEWEST, Sets, frechet
 from danqing.evaluate.neighbours import mean_distance, nearest
 from danqing.evaluate.spectrum import radial_power, sharpness
 
@@ -24,6 +24,8 @@ LEARNED = 1024
 """training pictures that copies are looked for among"""
 RARE = 0.25
 """of its share among real pictures: a kind that is painted less often is missing"""
+OFTEN = 6
+"""pictures of a look, below which a kind may be missing by chance"""
 NEIGHBOURS = 5
 """reach of a real picture: so many of its kind are nearer (Naeem et al. 2020, section 4)"""
 
@@ -76,18 +78,19 @@ class Mirror:
 
     def __init__(self, net: FeatureNet, train: Tensor, held: Tensor, kinds: Tensor | None) -> None:
         """train (N, C, S, S) and held (M, C, S, S) uint8 in random order, kinds (M,) int64 labels of the latter."""
-        self.net, self.kinds = net, kinds
+        enough = len(held) >= FEWEST
+        self.net, self.kinds = net, kinds if enough else None
         self.learned = net(train[:LEARNED])
-        self.held = net(held) if len(held) else self.learned[:REAL]
+        self.held = net(held) if enough else self.learned[:REAL]
         self.power = radial_power(train[:LEARNED])
         self.ends = at_the_ends(train[:LEARNED])
         self.reach = nearest(self.held, min(NEIGHBOURS, len(self.held) - 1))[:, -1]
         self.variety = mean_distance(self.held)
-        self.spread = pixel_spread(held if len(held) else train[:REAL])
+        self.spread = pixel_spread(held if enough else train[:REAL])
         other = self.learned[:LOOKED_AT]
         self.met, self.floor = self.meets(other), distance(self.held, other)
         apart = closest(self.held, self.learned)[1].sqrt()
-        self.apart = float(apart.median()) if len(held) else float(nearest(self.learned, 1).sqrt().median())
+        self.apart = float(apart.median()) if enough else float(nearest(self.learned, 1).sqrt().median())
 
     def meets(self, features: Tensor) -> Tensor:
         """(M,) bool: which held-out pictures have one of these (K, D) within their reach."""
@@ -111,12 +114,13 @@ class Mirror:
 
     def missing(self, features: Tensor) -> float | None:
         """Share of the kinds that are painted less than a quarter as often as they are there; a painted picture is of
-        the kind of the real one nearest to it."""
+        the kind of the real one nearest to it. Kinds that would be painted only now and then do not count."""
         if self.kinds is None:
             return None
         count = int(self.kinds.max()) + 1
         real, made = (kinds.bincount(minlength=count) / len(kinds) for kinds in (self.kinds, self.kind_of(features)))
-        return float((made < RARE * real)[real > 0].float().mean())
+        often = real * len(features) >= OFTEN
+        return float((made < RARE * real)[often].float().mean()) if often.any() else None
 
     def kind_of(self, features: Tensor) -> Tensor:
         """(K,) int64 of (K, D)."""

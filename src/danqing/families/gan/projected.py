@@ -5,6 +5,7 @@ Critic after Projected GAN (Sauer et al., arXiv 2111.01007): four feature maps o
 channels and scales by fixed random convolutions, each judged by its own small head.
 """
 
+import copy
 import itertools
 from collections.abc import Sequence
 
@@ -93,7 +94,7 @@ class ProjectedCritic(nn.Module):
     def __init__(self, side: int = 128) -> None:
         super().__init__()
         self.side = side
-        self._frozen = (efficientnet_lite0(),)  # in a tuple: neither trained nor saved with this module
+        self._frozen = (copy.deepcopy(efficientnet_lite0()),)  # in a tuple: neither trained nor saved with this module
         with torch.no_grad():
             maps = self._features(torch.zeros(1, 3, side, side))
         self.mix = nn.ModuleList(nn.Conv2d(m.shape[1], MIXED, 1) for m in maps).requires_grad_(False)

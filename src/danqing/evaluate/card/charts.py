@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDE, HIGH = 560, 200
-LEFT, BOTTOM, ROOM = 44, 26, 8
+LEFT, BOTTOM, ROOM = 58, 26, 8
 """room for the numbers at the axes, and beside them"""
 
 

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
@@ -16,10 +18,11 @@ from danqing import registry
 from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError
 from danqing.images.reading import read
 from danqing.images.writing import encode_array, read_recipe
-from danqing.jobs import Store, Worker
+from danqing.jobs import JOBS, Store, Uploads, check
 from danqing.jobs import store as storing
 from danqing.jobs.kinds import Files, kind
-from danqing.jobs.uploads import Uploads
+from danqing.jobs.wishes import Wanted
+from danqing.jobs.worker import Worker
 from danqing.types import Progress
 
 KINDS = ("count", "fail", "crash", "greedy")
@@ -60,10 +63,11 @@ def greedy(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, N
 def kinds() -> Iterator[None]:
     """Small jobs, as long as these tests run."""
     for work in (count, fail, crash, greedy):
-        kind(work.__name__, ("to", "pause"))(work)
+        JOBS[work.__name__] = Wanted(("to", "pause"))
+        kind(work.__name__)(work)
     yield
     for name in KINDS:
-        del registry._things["job"][name]
+        del registry._things["job"][name], JOBS[name]
 
 
 @pytest.fixture
@@ -277,3 +281,13 @@ def test_a_painting_job_gives_the_pictures_that_the_command_gives(store: Store, 
     assert (made == api.paint(**wishes).result().pictures[0].pixels[..., :3]).all()  # type: ignore[arg-type]
     recipe = read_recipe(worker.results / job.id / "000.png")
     assert recipe is not None and recipe.prompt == "red apple"
+
+
+def test_every_job_can_be_done_and_taken_without_torch() -> None:
+    assert set(registry.names("job")) == set(JOBS)
+    with pytest.raises(NotFoundError, match="did you mean paint"):
+        check("pain", {})
+    with pytest.raises(UsageError, match="1 to 64"):
+        check("paint", {"prompt": "cat", "n": 1000})
+    light = "from danqing.jobs import Store; import sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", light], timeout=60).returncode == 0

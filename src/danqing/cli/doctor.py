@@ -22,6 +22,7 @@ EXTRAS = {
     "svg": "vtracer",
     "clipart": "resvg_py",
     "fid": "torch_fidelity",
+    "studio": "fastapi",
 }
 """extra -> the module that it brings"""
 

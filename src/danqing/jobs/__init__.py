@@ -1,7 +1,11 @@
-"""Jobs: work that is accepted once and done once, whatever is killed in between."""
+"""Jobs: work that is accepted once and done once, whatever is killed in between.
+
+The store knows nothing of models, so that a server can take jobs without torch; `danqing.jobs.worker` does them.
+"""
 
 from danqing.jobs.job import Job, State
 from danqing.jobs.store import Store
-from danqing.jobs.worker import Worker
+from danqing.jobs.uploads import Uploads
+from danqing.jobs.wishes import JOBS, check
 
-__all__ = ["Job", "State", "Store", "Worker"]
+__all__ = ["JOBS", "Job", "State", "Store", "Uploads", "check"]

@@ -1,18 +1,19 @@
-"""What can be a job: named functions from plain wishes to files, through the api.
+"""How jobs are done: a function of each name in JOBS, from plain wishes to files, through the api.
 
-    @kind("mine", wishes=("words",), pictures=("photo",))
+    @kind("mine")
     def mine(wishes, uploads): ...  # yields Progress, returns {name: bytes}
 
 Pictures that a job needs are named by the ids of uploads, never by paths.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
-from danqing import api, settings
+from danqing import api
 from danqing.errors import UsageError
 from danqing.images.writing import encode_png
 from danqing.jobs.uploads import Uploads
+from danqing.jobs.wishes import JOBS, check
 from danqing.registry import register
 from danqing.types import Picture, Progress
 
@@ -21,17 +22,13 @@ R = TypeVar("R")
 Kind = Callable[[Mapping[str, Any], Uploads], Generator[Progress, None, Files]]
 
 
-PAINTING = ("n", "seed", "style", "steps", "guidance", "negative", "size", "transparent", "chaos")
-STYLIZING = ("weights", "strength", "keep_colours", "brush", "size", "engine", "seed")
-
-
-def kind(name: str, wishes: Sequence[str], pictures: Sequence[str] = ()) -> Callable[[Kind], Kind]:
-    """`wishes`: the names it heeds; `pictures`: those of them that are uploads."""
+def kind(name: str) -> Callable[[Kind], Kind]:
+    """Files a function as the one that does the jobs of that name; it gets wishes that were checked, with paths."""
 
     def file(work: Kind) -> Kind:
         def checked(given: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
-            settings.check_names(given, {*wishes, *pictures}, f"a job of {name}")
-            return work(resolved(given, uploads, pictures), uploads)
+            check(name, given)
+            return work(resolved(given, uploads, JOBS[name].pictures), uploads)
 
         register("job", name)(checked)
         return work
@@ -39,21 +36,19 @@ def kind(name: str, wishes: Sequence[str], pictures: Sequence[str] = ()) -> Call
     return file
 
 
-@kind(
-    "paint", ("prompt", *PAINTING, "tile", "strength", "extend", "then"), ("image", "mask", "style_ref", "image_prompt")
-)
+@kind("paint")
 def paint(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
     """Words to pictures; wishes as `danqing.paint` takes them."""
     return named((yield from told(api.paint(**wishes))).pictures)
 
 
-@kind("vary", ("text", "strength", *PAINTING), ("picture",))
+@kind("vary")
 def vary(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
     """Another picture of the same; wishes as `danqing.vary` takes them."""
     return named((yield from told(api.vary(**wishes))).pictures)
 
 
-@kind("stylize", ("styles", *STYLIZING), ("picture",))
+@kind("stylize")
 def stylize(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
     """A photo in other manners; `styles` are manners by name, or uploads as "upload:ID"."""
     given = dict(wishes)
@@ -72,7 +67,7 @@ def style_of(text: str, uploads: Uploads) -> Any:
     return uploads.path(upload) if mark == "upload" else text
 
 
-def resolved(wishes: Mapping[str, Any], uploads: Uploads, pictures: Sequence[str]) -> dict[str, Any]:
+def resolved(wishes: Mapping[str, Any], uploads: Uploads, pictures: tuple[str, ...]) -> dict[str, Any]:
     """The wishes with uploads in place of their ids. Raises UsageError, NotFoundError."""
     given = dict(wishes)
     for name in pictures:

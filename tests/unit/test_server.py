@@ -188,7 +188,7 @@ def test_a_served_job_is_painted_although_its_worker_is_killed(tmp_path: Path) -
     import subprocess
     import sys
 
-    import httpx
+    import httpx2
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -207,7 +207,7 @@ def test_a_served_job_is_painted_although_its_worker_is_killed(tmp_path: Path) -
     ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}{API}", headers=AUTH, timeout=20) as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}{API}", headers=AUTH, timeout=20) as client:
             until(lambda: reachable(client))
             wishes = {"prompt": "red apple", "n": 4, "steps": 2, "seed": 7}
             job = client.post("/jobs", json={"kind": "paint", "wishes": wishes}).json()["id"]
@@ -223,11 +223,11 @@ def test_a_served_job_is_painted_although_its_worker_is_killed(tmp_path: Path) -
 
 
 def reachable(client: Any) -> bool:
-    import httpx
+    import httpx2
 
     try:
         return bool(client.get("/kinds").status_code == 200)
-    except httpx.TransportError:
+    except httpx2.TransportError:
         return False
 
 

@@ -313,7 +313,8 @@ class Doctor:
             setattr(self, name, kept[name])
         self.policy = policy
         self.pipeline.restore(kept["pipeline"])
-        self.since = min(self.since, self.run.trainer.fraction)  # the budget may have grown
+        t = self.run.trainer  # not t.fraction, which all processes must ask for together
+        self.since = min(self.since, t.budget.fraction(t.step, t.pictures, t.seconds))  # the budget may have grown
 
     def keep(self) -> None:
         """Beside the model, for people."""

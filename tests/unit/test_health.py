@@ -11,7 +11,7 @@ from danqing.evaluate.health.vitals import more_often
 
 WELL = Vitals(
     step=10, done=0.5, variety=0.95, spread=1.0, coverage=0.9, missing=0.0, sharpness=0.9, novelty=1.0, distance=1.2,
-    lag=0.95, unfit=0.0, gap=1.02, bias=0.51,
+    lag=0.95, gap=1.02, bias=0.51,
 )  # fmt: skip
 SICK = {
     "pipeline": {"repeated": 0.9},

@@ -121,8 +121,12 @@ def test_a_job_that_fails_says_why_and_stops_no_other(store: Store, worker: Work
 
 def test_unknown_kinds_wishes_and_uploads_are_refused_in_a_sentence(store: Store, worker: Worker) -> None:
     jobs = [store.submit("count", {"too": 1}), store.submit("vary", {"picture": "../../etc/passwd"})]
-    assert worker.work_once() and worker.work_once()
+    upload = worker.uploads.put(encode_array(np.full((32, 32, 3), 77, np.uint8)))
+    path = str(worker.uploads.path(upload))  # a picture that is there, but by its path
+    jobs.append(store.submit("stylize", {"picture": upload, "styles": [path]}))
+    assert worker.work_once() and worker.work_once() and worker.work_once()
     said = [store.get(job.id).message for job in jobs]
+    assert store.get(jobs[2].id).state == "failed" and "manner" in said[2]
     assert "did you mean to" in said[0] and "no upload" in said[1]
 
 

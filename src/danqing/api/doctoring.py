@@ -30,6 +30,7 @@ from danqing.images.arrays import to_float
 from danqing.images.writing import write_atomic
 from danqing.nn.chance import Chance, generator
 from danqing.settings import read
+from danqing.train.budget import next_mark
 from danqing.types import Batch, Now, Progress
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 Policy = Literal["off", "warn", "act"]
 POLICIES: tuple[Policy, ...] = ("off", "warn", "act")
-ROUNDING = 1e-9
-"""forgiven where a share of the budget is compared with a mark"""
 EVERY = 0.1
 """of the budget lies between two looks"""
 DEAR = 0.05
@@ -107,7 +106,7 @@ class Doctor:
         self.past: list[Vitals] = []
         self.said: list[dict[str, Any]] = []
         self.treated, self.since, self.ended, self.off = 0, 0.0, "", False
-        self.mark, self.spent, self.price = EVERY, 0.0, FIRST_PRICE
+        self.mark, self.spent, self.price = next_mark(0.0, EVERY), 0.0, FIRST_PRICE
         self.healthy: dict[str, Any] | None = None
         """the last weights that had no sign of an illness whose cure goes back"""
         self.rate = run.trainer.rate_factor
@@ -135,7 +134,7 @@ class Doctor:
         that the same training is treated at the same steps."""
         exact = self.policy == "act" and not self.run.trainer.budget.minutes
         cheap = exact or self.spent + self.price <= DEAR * self.run.trainer.seconds
-        return done + ROUNDING >= self.mark and cheap and not self.off
+        return done >= self.mark and cheap and not self.off
 
     @torch.no_grad()
     def look(self, done: float) -> Vitals:
@@ -201,7 +200,7 @@ class Doctor:
         except DanqingError as error:
             self.off = True
             return f"The doctor cannot look at this training ({error}) and leaves."
-        self.mark = (int(done / EVERY + ROUNDING) + 1) * EVERY
+        self.mark = next_mark(done, EVERY)
         found = illnesses_of(self.course())
         if self.policy == "act" and not back_signs(self.history):
             self.healthy, self.rate = self.run.trainer.copied(), self.run.trainer.rate_factor

@@ -31,10 +31,9 @@ from danqing.nn.chance import Chance, derive
 from danqing.nn.energy import Meter
 from danqing.presets import all_presets
 from danqing.train import Budget, Trainer, TrainSettings, processes
+from danqing.train.budget import next_mark
 from danqing.types import Batch, Card, Family, Progress
 
-ROUNDING = 1e-9
-"""forgiven where a share of the budget is compared with a mark"""
 SHEET = 40
 """pictures on a sample sheet"""
 
@@ -332,8 +331,3 @@ def describe(pictures: PictureSet) -> str:
     kinds = f" of {len(card.labels)} kinds" if card.labels else ""
     out = f", {sum(card.left_out.values())} files left out" if card.left_out else ""
     return f"{len(pictures):,} pictures{kinds} from {card.name}, {card.size} px{out}"
-
-
-def next_mark(done: float, every: float) -> float:
-    """The next multiple of `every` above `done`; 2 (never) for every = 0."""
-    return (int(done / every + ROUNDING) + 1) * every - ROUNDING if every else 2.0

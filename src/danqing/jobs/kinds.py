@@ -10,10 +10,12 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 from danqing import api
-from danqing.errors import UsageError
+from danqing.errors import UsageError, unknown
+from danqing.home import taught_names
 from danqing.images.writing import encode_png
 from danqing.jobs.uploads import Uploads
 from danqing.jobs.wishes import JOBS, check
+from danqing.presets import looks
 from danqing.registry import register
 from danqing.types import Picture, Progress
 
@@ -63,8 +65,14 @@ def told(act: api.Act[R]) -> Generator[Progress, None, R]:
 
 
 def style_of(text: str, uploads: Uploads) -> Any:
+    """A manner by its name, or an upload; never a file of this machine. Raises NotFoundError."""
     mark, _, upload = text.partition(":")
-    return uploads.path(upload) if mark == "upload" else text
+    if mark == "upload":
+        return uploads.path(upload)
+    known = [*looks(), *taught_names()]
+    if text not in known:
+        raise unknown("manner", text, known)
+    return text
 
 
 def resolved(wishes: Mapping[str, Any], uploads: Uploads, pictures: tuple[str, ...]) -> dict[str, Any]:

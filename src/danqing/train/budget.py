@@ -29,3 +29,12 @@ class Budget:
         if self.pictures is not None:
             return min(1.0, pictures / self.pictures)
         return min(1.0, seconds / (60 * (self.minutes or 1)))
+
+
+ROUNDING = 1e-9
+"""forgiven where a share of the budget is compared with a mark"""
+
+
+def next_mark(done: float, every: float) -> float:
+    """The next multiple of `every` above `done`; 2 (never) for every = 0."""
+    return (int(done / every + ROUNDING) + 1) * every - ROUNDING if every else 2.0

@@ -53,8 +53,6 @@ class Vitals:
     """Fréchet distance of painted pictures to real ones; that of as many real ones is 1"""
     lag: float
     """the averaged painter's distance in units of the live painter's; 1 is alike"""
-    unfit: float
-    """share of the pixels that are at the ends of their range, beyond the share of real ones"""
     gap: float | None = None
     """loss on held-out pictures in units of that on training pictures; None for a GAN"""
     bias: float | None = None
@@ -83,7 +81,6 @@ class Mirror:
         self.learned = net(train[:LEARNED])
         self.held = net(held) if enough else self.learned[:REAL]
         self.power = radial_power(train[:LEARNED])
-        self.ends = at_the_ends(train[:LEARNED])
         self.reach = nearest(self.held, min(NEIGHBOURS, len(self.held) - 1))[:, -1]
         self.variety = mean_distance(self.held)
         self.spread = pixel_spread(held if enough else train[:REAL])
@@ -109,7 +106,6 @@ class Mirror:
             "novelty": float(closest(features, self.learned)[1].sqrt().median()) / max(self.apart, 1e-9),
             "distance": away / max(self.floor, 1e-9),
             "lag": distance(self.held, averaged) / max(away, 1e-9),
-            "unfit": max(0.0, at_the_ends(live) - self.ends),
         }
 
     def missing(self, features: Tensor) -> float | None:
@@ -141,8 +137,3 @@ def distance(real: Tensor, made: Tensor) -> float:
 def pixel_spread(pictures: Tensor) -> float:
     """Mean distance between pictures (N, C, S, S) uint8, of at most 256."""
     return mean_distance(pictures[:256].flatten(1).float() / 255)
-
-
-def at_the_ends(pictures: Tensor) -> float:
-    """Share of the pixels (uint8) that are black or white to the last bit."""
-    return float(((pictures == 0) | (pictures == 255)).float().mean())

@@ -32,6 +32,7 @@ __all__ = [
     "stylize",
     "train",
     "train_painter",
+    "upscale",
     "vary",
 ]
 

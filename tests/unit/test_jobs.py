@@ -18,8 +18,9 @@ from danqing import registry
 from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError
 from danqing.images.reading import read
 from danqing.images.writing import encode_array, read_recipe
-from danqing.jobs import JOBS, Store, Uploads, check
+from danqing.jobs import JOBS, Place, Store, Uploads, check
 from danqing.jobs import store as storing
+from danqing.jobs.desk import Desk
 from danqing.jobs.kinds import Files, kind
 from danqing.jobs.wishes import Wanted
 from danqing.jobs.worker import Worker
@@ -36,7 +37,7 @@ class Clock:
         return self.now
 
 
-def count(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
+def count(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """Counts to `to`, a step every `pause` seconds."""
     for number in range(wishes["to"]):
         time.sleep(wishes.get("pause", 0))
@@ -44,17 +45,17 @@ def count(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, No
     return {"end.txt": str(wishes["to"]).encode()}
 
 
-def fail(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
+def fail(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     yield Progress("fail", 0.0)
     raise BadInputError("The picture is broken; give another.")
 
 
-def crash(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
+def crash(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     yield Progress("crash", 0.0)
     raise ZeroDivisionError("by zero")
 
 
-def greedy(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
+def greedy(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     yield Progress("greedy", 0.0)
     raise MemoryError
 
@@ -63,7 +64,7 @@ def greedy(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, N
 def kinds() -> Iterator[None]:
     """Small jobs, as long as these tests run."""
     for work in (count, fail, crash, greedy):
-        JOBS[work.__name__] = Wanted(("to", "pause"))
+        JOBS[work.__name__] = Wanted(("to", "pause"), files=("end.txt",))
         kind(work.__name__)(work)
     yield
     for name in KINDS:
@@ -82,7 +83,9 @@ def store(tmp_path: Path, clock: Clock) -> Store:
 
 @pytest.fixture
 def worker(store: Store, tmp_path: Path) -> Worker:
-    return Worker(store, tmp_path / "results", Uploads(tmp_path / "uploads"))
+    worker = Worker(Place(tmp_path))
+    worker.store = store
+    return worker
 
 
 def test_jobs_go_by_priority_then_by_age(store: Store) -> None:
@@ -106,7 +109,7 @@ def test_a_job_is_done_and_its_files_lie_there(store: Store, worker: Worker) -> 
     assert worker.work_once() and not worker.work_once()
     ended = store.get(job.id)
     assert (ended.state, ended.done, ended.files, ended.attempts) == ("done", 1.0, ("end.txt",), 1)
-    assert (worker.results / job.id / "end.txt").read_bytes() == b"3"
+    assert (worker.place.results / job.id / "end.txt").read_bytes() == b"3"
 
 
 @pytest.mark.parametrize(
@@ -121,13 +124,13 @@ def test_a_job_that_fails_says_why_and_stops_no_other(store: Store, worker: Work
 
 def test_unknown_kinds_wishes_and_uploads_are_refused_in_a_sentence(store: Store, worker: Worker) -> None:
     jobs = [store.submit("count", {"too": 1}), store.submit("vary", {"picture": "../../etc/passwd"})]
-    upload = worker.uploads.put(encode_array(np.full((32, 32, 3), 77, np.uint8)))
-    path = str(worker.uploads.path(upload))  # a picture that is there, but by its path
+    upload = worker.place.uploads.put(encode_array(np.full((32, 32, 3), 77, np.uint8)))
+    path = str(worker.place.uploads.path(upload))  # a picture that is there, but by its path
     jobs.append(store.submit("stylize", {"picture": upload, "styles": [path]}))
     assert worker.work_once() and worker.work_once() and worker.work_once()
     said = [store.get(job.id).message for job in jobs]
     assert store.get(jobs[2].id).state == "failed" and "manner" in said[2]
-    assert "did you mean to" in said[0] and "no upload" in said[1]
+    assert "did you mean to" in said[0] and "no picture" in said[1]
 
 
 def test_a_waiting_job_is_cancelled_at_once_a_running_one_within_a_step(store: Store, worker: Worker) -> None:
@@ -145,7 +148,7 @@ def test_a_waiting_job_is_cancelled_at_once_a_running_one_within_a_step(store: S
     store.renew = cancelled_at_three  # type: ignore[method-assign]
     assert worker.work_once()
     assert store.get(running.id).state == "cancelled" and seen[-1] == "3"
-    assert not (worker.results / running.id).exists()
+    assert not (worker.place.results / running.id).exists()
     assert store.cancel(running.id).message == "Cancelled."
 
 
@@ -232,7 +235,7 @@ def test_a_full_disk_keeps_what_was_accepted(store: Store) -> None:
 
 
 def work_until_killed(folder: Path) -> None:
-    Worker(Store(folder / "jobs.sqlite"), folder / "results", Uploads(folder / "uploads")).run()
+    Worker(Place(folder)).run()
 
 
 def test_workers_that_are_killed_at_any_moment_lose_and_double_nothing(tmp_path: Path) -> None:
@@ -248,7 +251,7 @@ def test_workers_that_are_killed_at_any_moment_lose_and_double_nothing(tmp_path:
         assert process.pid
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-    worker = Worker(store, tmp_path / "results", Uploads(tmp_path / "uploads"))
+    worker = Worker(Place(tmp_path))
     while worker.work_once():
         pass
     ended = [store.get(job) for job in jobs]
@@ -280,10 +283,11 @@ def test_a_painting_job_gives_the_pictures_that_the_command_gives(store: Store, 
     job = store.submit("paint", wishes)
     assert worker.work_once()
     ended = store.get(job.id)
-    assert ended.state == "done" and ended.files == ("000.png",), ended.message
-    made = read(worker.results / job.id / "000.png")
+    assert ended.state == "done" and ended.pictures == (f"{job.id}-000",), ended.message
+    path = worker.gallery.existing(ended.pictures[0])
+    made = read(path)
     assert (made == api.paint(**wishes).result().pictures[0].pixels[..., :3]).all()  # type: ignore[arg-type]
-    recipe = read_recipe(worker.results / job.id / "000.png")
+    recipe = read_recipe(path)
     assert recipe is not None and recipe.prompt == "red apple"
 
 

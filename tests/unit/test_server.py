@@ -1,7 +1,11 @@
 """The server as clients and strangers meet it."""
 
+import base64
+import io
 import json
+import re
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,16 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from danqing import registry
 from danqing.images.writing import encode_array
-from danqing.jobs import JOBS, Store
+from danqing.jobs import JOBS, Place
 from danqing.jobs.kinds import kind
 from danqing.jobs.wishes import Wanted
 from danqing.jobs.worker import Worker
-from danqing.server.app import API, Place, changes, create_app, news
+from danqing.server.app import create_app
 from danqing.server.guard import COOKIE
-from danqing.types import Progress
+from danqing.server.studio import API, changes, news
+from danqing.types import Picture, Progress, Recipe
 
 TOKEN, HOST = "a-long-token", "127.0.0.1:7860"
 AUTH = {"authorization": f"Bearer {TOKEN}"}
@@ -40,9 +46,11 @@ def client(place: Place) -> Iterator[TestClient]:
 def dots() -> Iterator[None]:
     """A job that is done at once."""
 
-    def dot(wishes: Any, uploads: Any) -> Any:
+    def dot(wishes: Any, desk: Any) -> Any:
         yield Progress("dot", 0.5, message="half")
-        return {"000.png": encode_array(np.full((8, 8, 3), wishes["grey"], np.uint8))}
+        recipe = Recipe("dots", "ab", "dot", 0, (8, 8), prompt=f"a dot of grey {wishes['grey']}")
+        desk.keep(0, Picture(np.full((8, 8, 3), wishes["grey"], np.uint8), recipe))
+        return {}
 
     JOBS["dot"] = Wanted(("grey", "n"))
     kind("dot")(dot)
@@ -51,7 +59,7 @@ def dots() -> Iterator[None]:
 
 
 def work(place: Place) -> None:
-    worker = Worker(Store(place.store), place.results, place.uploads)
+    worker = Worker(place)
     while worker.work_once():
         pass
 
@@ -62,11 +70,11 @@ def test_a_job_from_the_question_to_the_picture(client: TestClient, place: Place
     job = asked.json()["id"]
     work(place)
     done = client.get(f"{API}/jobs/{job}").json()
-    assert done["state"] == "done" and done["files"] == [f"{API}/jobs/{job}/files/0"]
-    picture = client.get(done["files"][0])
+    assert done["state"] == "done" and done["pictures"] == [f"{job}-000"]
+    picture = client.get(f"{API}/pictures/{job}-000/file")
     assert picture.headers["content-type"] == "image/png" and picture.content[:4] == b"\x89PNG"
     assert [one["id"] for one in client.get(f"{API}/jobs").json()["jobs"]] == [job]
-    assert client.get(f"{API}/jobs/{job}/files/1").status_code == 404
+    assert client.get(f"{API}/jobs/{job}/files/anything").status_code == 404
 
 
 def test_the_same_key_is_the_same_job(client: TestClient) -> None:
@@ -99,26 +107,38 @@ def test_nonsense_gets_a_sentence(client: TestClient, ask: Any, status: int, say
 
 
 def routes(client: TestClient) -> list[tuple[str, str]]:
-    app: Any = client.app
-    paths = client.get(f"{API}/openapi.json").json()["paths"]
-    assert app.app  # the guard is around it
-    return [(method, path) for path, methods in paths.items() for method in methods]
+    """Every route of the app, of every door."""
+    guard: Any = client.app
+    found = []
+    for one in guard.app.routes:
+        router = getattr(one, "original_router", None)
+        prefix = one.include_context.prefix if router else ""
+        for route in router.routes if router else [one]:
+            methods = getattr(route, "methods", None) or ["WS"]
+            found += [(method, prefix + route.path) for method in methods]
+    return found
 
 
 def test_no_route_answers_without_token_host_and_origin(client: TestClient) -> None:
     found = routes(client)
-    assert len(found) >= 8
+    assert len(found) >= 100
     for method, path in found:
-        where = path.replace("{job}", "x").replace("{number}", "0")
+        where = re.sub(r"{[^}]*}", "x", path)
         for headers, status in (
             ({"authorization": ""}, 401),
             ({"authorization": "Bearer wrong"}, 401),
+            ({"authorization": "Basic " + base64.b64encode(b"me:wrong").decode()}, 401),
+            ({"authorization": "Basic %%%"}, 401),
             ({"host": "evil.example"}, 421),
             ({"host": "127.0.0.1:7860.evil.example"}, 421),
             ({"origin": "http://evil.example"}, 403),
             ({"origin": "null"}, 403),
         ):
-            assert client.request(method, where, headers=headers).status_code == status, (method, path, headers)
+            if method == "WS":
+                with pytest.raises(WebSocketDisconnect), client.websocket_connect(where, headers=headers):
+                    pass
+            else:
+                assert client.request(method, where, headers=headers).status_code == status, (method, path, headers)
 
 
 def test_a_cookie_is_a_token_too_and_headers_protect(client: TestClient) -> None:
@@ -135,13 +155,13 @@ def test_uploads_are_pictures_and_small_enough(client: TestClient) -> None:
     answer = client.post(f"{API}/uploads", content=encode_array(np.zeros((9, 9, 3), np.uint8)))
     assert answer.status_code == 201 and len(answer.json()["id"]) == 32
     assert client.post(f"{API}/uploads", content=b"<svg onload=alert(1)>").status_code == 400
-    assert client.post(f"{API}/jobs", content=b"x" * 200_000).status_code == 413
+    assert client.post(f"{API}/export", content=b"x" * 200_000).status_code == 413
 
     def endless() -> Iterator[bytes]:
         for _ in range(300):
             yield b"x" * 1000
 
-    assert client.post(f"{API}/jobs", content=endless()).status_code == 413
+    assert client.post(f"{API}/export", content=endless()).status_code == 413
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", "a/files/../../x"])
@@ -153,7 +173,7 @@ def test_no_path_leads_out(client: TestClient, path: str) -> None:
 def test_news_are_heard_from_where_one_left_off(place: Place) -> None:
     import asyncio
 
-    store = Store(place.store)
+    store = place.store()
     first = store.submit("dot", {"grey": 1})
     store.submit("dot", {"grey": 2})
 
@@ -170,6 +190,30 @@ def test_news_are_heard_from_where_one_left_off(place: Place) -> None:
     assert [one["wishes"]["grey"] for one in seen] == [2, 3]
     assert said[0].startswith(f"id: {first.version + 1}\nevent: job\n")
     assert changes(place, 99) == []
+
+
+def test_pictures_are_found_marked_thrown_away_and_exported(client: TestClient, place: Place) -> None:
+    for grey in (9, 90):
+        client.post(f"{API}/jobs", json={"kind": "dot", "wishes": {"grey": grey}})
+    work(place)
+    newest, oldest = client.get(f"{API}/pictures").json()["pictures"]
+    assert "90" in newest["recipe"]["prompt"]
+    assert client.get(f"{API}/pictures?words=90").json()["pictures"] == [newest]
+    assert client.get(f"{API}/pictures?count=1").json()["next"] is not None
+    marked = client.patch(f"{API}/pictures/{oldest['id']}", json={"favourite": True, "tags": ["点"]}).json()
+    assert marked["marks"]["favourite"] and client.get(f"{API}/tags").json()["tags"] == [{"tag": "点", "count": 1}]
+    assert [one["id"] for one in client.get(f"{API}/pictures?favourite=true").json()["pictures"]] == [oldest["id"]]
+    assert client.get(f"{API}/pictures/{oldest['id']}/thumb").content[8:12] == b"WEBP"
+    assert client.get(f"{API}/pictures/{oldest['id']}").json()["children"] == []
+    zipped = client.post(f"{API}/export", json={"ids": [oldest["id"]]})
+    with zipfile.ZipFile(io.BytesIO(zipped.content)) as archive:
+        assert archive.namelist() == [f"{oldest['id']}.png", "attribution.csv"]
+    client.patch(f"{API}/pictures/{newest['id']}", json={"trashed": True})
+    assert len(client.get(f"{API}/pictures").json()["pictures"]) == 1
+    assert client.post(f"{API}/trash/empty", json={}).json() == {"removed": 1}
+    assert client.get(f"{API}/pictures/{newest['id']}/file").status_code == 404
+    recipe = client.post(f"{API}/recipes", content=client.get(f"{API}/pictures/{oldest['id']}/file").content)
+    assert recipe.json()["prompt"] == "a dot of grey 9"
 
 
 def test_the_server_loads_no_model() -> None:
@@ -212,11 +256,11 @@ def test_a_served_job_is_painted_although_its_worker_is_killed(tmp_path: Path) -
             wishes = {"prompt": "red apple", "n": 4, "steps": 2, "seed": 7}
             job = client.post("/jobs", json={"kind": "paint", "wishes": wishes}).json()["id"]
             until(lambda: client.get(f"/jobs/{job}").json()["state"] != "waiting")
-            store = Store(tmp_path / "jobs.sqlite")
+            store = Place(tmp_path).store()
             (name,) = store.base.execute("SELECT worker FROM jobs").fetchone()
             os.kill(int(name.split(":")[1]), signal.SIGKILL)
             until(lambda: client.get(f"/jobs/{job}").json()["state"] == "done")
-            assert len(client.get(f"/jobs/{job}").json()["files"]) == 4
+            assert len(client.get(f"/jobs/{job}").json()["pictures"]) == 4
     finally:
         server.send_signal(signal.SIGINT)
         assert server.wait(20) in (0, 130)

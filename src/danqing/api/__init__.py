@@ -19,6 +19,7 @@ from danqing.api.stylizing import exemplars, stylize, stylize_all, stylize_film
 from danqing.api.teaching import taught_style, teach_style
 from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
+from danqing.api.upscaling import upscale
 from danqing.home import taught_names
 
 __all__ = [
@@ -69,5 +70,6 @@ __all__ = [
     "train",
     "train_painter",
     "train_styler",
+    "upscale",
     "vary",
 ]

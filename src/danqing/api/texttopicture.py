@@ -79,13 +79,19 @@ class Wishes(Look, total=False):
 
 @act
 def paint(
-    prompt: str, n: int = 4, seed: int = 0, model: Model = None, **wishes: Unpack[Wishes]
+    prompt: str,
+    n: int = 4,
+    seed: int = 0,
+    model: Model = None,
+    watch: Done | None = None,
+    **wishes: Unpack[Wishes],
 ) -> Generator[Progress, None, Painted]:
     """Paint `n` pictures of a prompt; picture i has seed `seed` + i, and is the same alone or among others.
 
+    `watch` is given each picture with its place as soon as it is painted.
     `wishes`: see `Wishes` and `Look`. Raises UsageError, NotFoundError (a style, a file) or BadInputError (a picture).
     """
-    return (yield from painted(load_painter(model), to_paint(prompt, **wishes), n, seed))
+    return (yield from painted(load_painter(model), to_paint(prompt, **wishes), n, seed, watch))
 
 
 @act
@@ -96,6 +102,7 @@ def vary(
     text: str = "",
     seed: int = 0,
     model: Model = None,
+    watch: Done | None = None,
     **look: Unpack[Look],
 ) -> Generator[Progress, None, Painted]:
     """Paint a picture anew through its embedding; `strength` 0 keeps what it shows, 1 forgets it, `text` leads it.
@@ -103,7 +110,7 @@ def vary(
     Any picture goes, but only what the painter can say of it is kept: what it is, and roughly where and in which
     colours.
     """
-    return (yield from painted(load_painter(model), to_vary(picture, strength, text, **look), n, seed))
+    return (yield from painted(load_painter(model), to_vary(picture, strength, text, **look), n, seed, watch))
 
 
 @act
@@ -115,10 +122,12 @@ def blend(
     n: int = 4,
     seed: int = 0,
     model: Model = None,
+    watch: Done | None = None,
     **look: Unpack[Look],
 ) -> Generator[Progress, None, Painted]:
     """Paint what lies between 2 to 8 pictures: the mean of their embeddings, revised by `strength`."""
-    return (yield from painted(load_painter(model), to_blend(pictures, weights, text, strength, **look), n, seed))
+    commission = to_blend(pictures, weights, text, strength, **look)
+    return (yield from painted(load_painter(model), commission, n, seed, watch))
 
 
 def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wishes]) -> Picture:
@@ -155,10 +164,18 @@ def to_blend(
     return Commission(text, **look, pictures=found, weights=shares, revision=strength, act="blend")
 
 
-def painted(studio: Studio, commission: Commission, n: int, seed: int) -> Generator[Progress, None, Painted]:
+def painted(
+    studio: Studio, commission: Commission, n: int, seed: int, watch: Done | None = None
+) -> Generator[Progress, None, Painted]:
     made: dict[int, Picture] = {}
+
+    def done(place: int, picture: Picture) -> None:
+        made[place] = picture
+        if watch:
+            watch(place, picture)
+
     wanted = orders(studio, commission, n, seed)
-    yield from fulfilled(studio, wanted, made.__setitem__, commission.act)
+    yield from fulfilled(studio, wanted, done, commission.act)
     return Painted([made[place] for place in range(n)], studio.read(commission.prompt))
 
 

@@ -35,7 +35,9 @@ def serve(
     try:
         import uvicorn
 
-        from danqing.server.app import API, Place, create_app
+        from danqing.jobs import Place
+        from danqing.server.app import create_app
+        from danqing.server.studio import API
     except ImportError:
         raise MissingExtraError("The server", "studio") from None
     place = Place(home(folder))
@@ -54,13 +56,13 @@ def serve(
 
 def worker(talk: Talk, folder: Folder = None) -> dict[str, Any]:
     """Paint the jobs that a server has taken; any number of workers may share one folder. Ctrl+C gives the job back."""
-    from danqing.jobs import Store, Uploads
+    from danqing.jobs import Place
     from danqing.jobs.worker import Worker
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    place = home(folder)
-    one = Worker(Store(place / "jobs.sqlite"), place / "results", Uploads(place / "uploads"))
-    talk.note(f"Working for {place}.")
+    place = Place(home(folder))
+    one = Worker(place)
+    talk.note(f"Working for {place.folder}.")
     one.run()
     return {}
 

@@ -33,6 +33,8 @@ class Job:
     message: str
     """how far it is, or why it failed; one sentence"""
     files: tuple[str, ...]
-    """names of the results in the job's folder"""
+    """names of the results in the job's folder that are no pictures"""
+    pictures: tuple[str, ...]
+    """ids in the gallery, as they come"""
     version: int
     """grows with every change of any job, so that listeners can ask for what is new"""

@@ -1,36 +1,45 @@
-"""How jobs are done: a function of each name in JOBS, from plain wishes to files, through the api.
+"""How jobs are done: a function of each name in JOBS, from plain wishes to pictures and files, through the api.
 
     @kind("mine")
-    def mine(wishes, uploads): ...  # yields Progress, returns {name: bytes}
+    def mine(wishes, desk): ...  # yields Progress, gives pictures to desk.keep, returns {name: bytes}
 
-Pictures that a job needs are named by the ids of uploads, never by paths.
+Pictures that a job needs are named by the ids of uploads or of pictures in the gallery, never by paths.
 """
 
+import json
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from danqing import api
-from danqing.errors import UsageError, unknown
+from danqing.checkpoint import TRAINING
+from danqing.errors import NotFoundError, UsageError, unknown
+from danqing.gallery.gallery import NAME
 from danqing.home import taught_names
-from danqing.images.writing import encode_png
-from danqing.jobs.uploads import Uploads
+from danqing.images.reading import read_rgba
+from danqing.images.writing import read_recipe
+from danqing.jobs.desk import Desk
 from danqing.jobs.wishes import JOBS, check
 from danqing.presets import looks
 from danqing.registry import register
-from danqing.types import Picture, Progress
+from danqing.types import Picture, Progress, Recipe
+from danqing.version import __version__
 
 Files = Mapping[str, bytes]
 R = TypeVar("R")
-Kind = Callable[[Mapping[str, Any], Uploads], Generator[Progress, None, Files]]
+Kind = Callable[[Mapping[str, Any], Desk], Generator[Progress, None, Files]]
+FASHION = "fashion-mnist"
+"""data that a training may name; other data is brought as pictures"""
 
 
 def kind(name: str) -> Callable[[Kind], Kind]:
     """Files a function as the one that does the jobs of that name; it gets wishes that were checked, with paths."""
 
     def file(work: Kind) -> Kind:
-        def checked(given: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
+        def checked(given: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
             check(name, given)
-            return work(resolved(given, uploads, JOBS[name].pictures), uploads)
+            brought = {one: desk.picture(given[one]) for one in JOBS[name].pictures if given.get(one) is not None}
+            return work({**given, **brought}, desk)
 
         register("job", name)(checked)
         return work
@@ -39,23 +48,102 @@ def kind(name: str) -> Callable[[Kind], Kind]:
 
 
 @kind("paint")
-def paint(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
+def paint(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """Words to pictures; wishes as `danqing.paint` takes them."""
-    return named((yield from told(api.paint(**wishes))).pictures)
+    painted = yield from told(api.paint(**wishes, watch=desk.keep))
+    return {"reading.json": encoded(painted.reading.plain())}
 
 
 @kind("vary")
-def vary(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
+def vary(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """Another picture of the same; wishes as `danqing.vary` takes them."""
-    return named((yield from told(api.vary(**wishes))).pictures)
+    yield from told(api.vary(**wishes, watch=desk.keep))
+    return {}
+
+
+@kind("blend")
+def blend(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """What lies between pictures; wishes as `danqing.blend` takes them."""
+    given = dict(wishes)
+    pictures = [desk.picture(one) for one in given.pop("pictures", [])]
+    yield from told(api.blend(pictures, **given, watch=desk.keep))
+    return {}
+
+
+@kind("upscale")
+def upscale(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """The same picture, larger; wishes as `danqing.upscale` takes them."""
+    yield Progress("upscale", 0.0)
+    given = dict(wishes)
+    desk.keep(0, api.upscale(opened(given.pop("picture", "")), **given))
+    return {}
 
 
 @kind("stylize")
-def stylize(wishes: Mapping[str, Any], uploads: Uploads) -> Generator[Progress, None, Files]:
-    """A photo in other manners; `styles` are manners by name, or uploads as "upload:ID"."""
+def stylize(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """A photo in other manners; `styles` are manners by name, or pictures as "picture:ID"."""
     given = dict(wishes)
-    styles = [style_of(str(one), uploads) for one in given.pop("styles", [])]
-    return named([(yield from told(api.stylize(given.pop("picture", ""), styles, **given)))])
+    styles = [style_of(str(one), desk) for one in given.pop("styles", [])]
+    desk.keep(0, (yield from told(api.stylize(given.pop("picture", ""), styles, **given))))
+    return {}
+
+
+@kind("describe")
+def describe(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """What a picture may show; wishes as `danqing.describe` takes them."""
+    yield Progress("describe", 0.0)
+    given = dict(wishes)
+    guesses = api.describe(given.pop("picture", ""), **given)
+    return {"names.json": encoded([{"name": one.prompt, "score": round(one.score, 3)} for one in guesses])}
+
+
+@kind("check")
+def check_pictures(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """What is wrong with pictures that were brought, and the ids of those that are fine."""
+    names = wishes.get("pictures", [])
+    care = yield from told(api.check_data(desk.data(names)))
+    kept = [names[int(Path(one.name).stem)] for one in care.good]
+    return {"care.json": encoded(care.plain()), "kept.json": encoded(kept)}
+
+
+@kind("teach")
+def teach(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """A manner from 1 to 50 pictures; wishes as `danqing.teach_style` takes them."""
+    given = dict(wishes)
+    again = given.pop("again", False) or desk.job.attempts > 1  # what a killed worker left of it is taught anew
+    pictures = [desk.picture(one) for one in given.pop("pictures", [])]
+    path = yield from told(api.teach_style(pictures, given.pop("name", ""), again=again, **given))
+    return {"manner.json": encoded({"name": path.stem})}
+
+
+@kind("train")
+def train(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """A model from pictures that were brought or from Fashion-MNIST; a killed worker's training is gone on with."""
+    given = dict(wishes)
+    pictures, data = given.pop("pictures", []), given.pop("data", FASHION)
+    if not pictures and data != FASHION:
+        raise UsageError(f"data = {data!r} cannot be trained on here; name {FASHION}, or bring pictures.")
+    folder = desk.folder / "model"
+    steps = api.train(
+        given.pop("family", "diffusion"), desk.data(pictures) if pictures else data,
+        out=folder, resume=(folder / TRAINING).exists(), **given,
+    )  # fmt: skip
+    yield from told(steps)
+    return {}
+
+
+@kind("evaluate")
+def evaluate(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """A report card of models, each named by the job that trained it, on Fashion-MNIST or on what the first learned."""
+    names = wishes.get("models", [])
+    folders = [desk.folder.parent / str(name) / "model" for name in names]
+    for name, folder in zip(names, folders, strict=True):
+        if not NAME.fullmatch(str(name)) or not (folder / "card.json").exists():
+            raise NotFoundError(f"There is no model of a training '{str(name)[:64]}'; name a job that has trained one.")
+    brought = folders[0].parent / "data" if folders else Path()
+    given = {key: value for key, value in wishes.items() if key != "models"}
+    card = yield from told(api.report_card(folders, brought if brought.is_dir() else FASHION, **given))
+    return {"card.html": card.html.encode(), "card.json": encoded(card.plain())}
 
 
 def told(act: api.Act[R]) -> Generator[Progress, None, R]:
@@ -64,29 +152,23 @@ def told(act: api.Act[R]) -> Generator[Progress, None, R]:
     return act.result()
 
 
-def style_of(text: str, uploads: Uploads) -> Any:
-    """A manner by its name, or an upload; never a file of this machine. Raises NotFoundError."""
-    mark, _, upload = text.partition(":")
-    if mark == "upload":
-        return uploads.path(upload)
+def opened(path: Path) -> Picture:
+    """With its recipe, where there is one."""
+    pixels = read_rgba(path)
+    recipe = read_recipe(path) or Recipe("", "", "upload", 0, (pixels.shape[1], pixels.shape[0]), version=__version__)
+    return Picture(pixels, recipe)
+
+
+def style_of(text: str, desk: Desk) -> Any:
+    """A manner by its name, or a picture; never a file of this machine. Raises NotFoundError."""
+    mark, _, name = text.partition(":")
+    if mark == "picture":
+        return desk.picture(name)
     known = [*looks(), *taught_names()]
     if text not in known:
         raise unknown("manner", text, known)
     return text
 
 
-def resolved(wishes: Mapping[str, Any], uploads: Uploads, pictures: tuple[str, ...]) -> dict[str, Any]:
-    """The wishes with uploads in place of their ids. Raises UsageError, NotFoundError."""
-    given = dict(wishes)
-    for name in pictures:
-        if given.get(name) is not None:
-            if not isinstance(given[name], str):
-                raise UsageError(
-                    f"{name} = {given[name]!r} is no upload; give the id that the upload was answered with."
-                )
-            given[name] = uploads.path(given[name])
-    return given
-
-
-def named(pictures: list[Picture]) -> Files:
-    return {f"{number:03d}.png": encode_png(picture) for number, picture in enumerate(pictures)}
+def encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, default=str).encode()

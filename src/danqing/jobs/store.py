@@ -7,14 +7,13 @@ lost workers it fails with that reason. All changes are single transactions.
 
 import json
 import secrets
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from danqing.errors import DiskError, NotFoundError, UsageError
+from danqing.database import Database
+from danqing.errors import NotFoundError, UsageError
 from danqing.jobs.job import CLOSED, Job, State
 
 LEASE = 30.0
@@ -22,11 +21,8 @@ LEASE = 30.0
 MOST_ATTEMPTS = 5
 PAGE = 100
 """rows of a page, at most"""
-FORMAT = 1
-"""of the file; `PRAGMA user_version`"""
-BUSY = 10.0
-"""seconds to wait for another process's transaction"""
-TABLE = """
+TABLES = [
+    """
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, wishes TEXT NOT NULL, state TEXT NOT NULL, priority INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL, started REAL, ended REAL, done REAL NOT NULL DEFAULT 0,
@@ -35,53 +31,22 @@ CREATE TABLE jobs (
 );
 CREATE INDEX by_turn ON jobs (state, priority DESC, created);
 CREATE INDEX by_version ON jobs (version);
-"""
-COLUMNS = "id, kind, wishes, state, priority, attempts, created, started, ended, done, message, files, version"
+""",
+    "ALTER TABLE jobs ADD COLUMN pictures TEXT NOT NULL DEFAULT '[]'",
+]
+COLUMNS = (
+    "id, kind, wishes, state, priority, attempts, created, started, ended, done, message, files, pictures, version"
+)
+LISTS = ("files", "pictures")
 
 
-class Store:
+class Store(Database):
     """Every method is one transaction; a Store may be used by one thread only, the file by any number of them."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         """Opens or makes the file. Raises DiskError, UsageError for a file of a newer Danqing."""
-        self.path, self.clock = path, clock
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.base = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
-            self.base.execute("PRAGMA journal_mode = WAL")
-            self.base.execute("PRAGMA synchronous = FULL")
-            with self.change():
-                self.prepare()
-        except (OSError, sqlite3.Error) as error:
-            raise DiskError(
-                f"{path} cannot be used as a queue ({error}); choose another place or free space."
-            ) from None
-
-    def prepare(self) -> None:
-        (version,) = self.base.execute("PRAGMA user_version").fetchone()
-        if version > FORMAT:
-            raise UsageError(f"{self.path} was made by a newer Danqing; use that, or choose another place.")
-        if version < FORMAT:
-            for statement in TABLE.split(";"):
-                self.base.execute(statement)
-            self.base.execute(f"PRAGMA user_version = {FORMAT}")
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        """All or nothing. Raises DiskError where it cannot be kept."""
-        try:
-            self.base.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self.base.execute("ROLLBACK")
-                raise
-            self.base.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise DiskError(f"{self.path} could not keep a change ({error}); free space and ask again.") from None
-
-    def close(self) -> None:
-        self.base.close()
+        super().__init__(path, TABLES)
+        self.clock = clock
 
     # What clients do.
 
@@ -150,7 +115,14 @@ class Store:
                 return None
             now = self.clock()
             self.set(
-                row[0], state="running", attempts=row[1] + 1, started=now, lease=now + LEASE, worker=worker, done=0.0
+                row[0],
+                state="running",
+                attempts=row[1] + 1,
+                started=now,
+                lease=now + LEASE,
+                worker=worker,
+                done=0.0,
+                pictures="[]",
             )
             return self.get(row[0])
 
@@ -178,6 +150,15 @@ class Store:
             held = self.holds(job, worker)
             if held:
                 self.set(job, done=done, lease=self.clock() + LEASE, **({"message": message} if message else {}))
+            return held
+
+    def show(self, job: str, worker: str, picture: str) -> bool:
+        """Name a picture that a held job has made; False where it is held no more."""
+        with self.change():
+            held = self.holds(job, worker)
+            if held:
+                made = [*self.get(job).pictures, picture]
+                self.set(job, pictures=json.dumps(list(dict.fromkeys(made))), lease=self.clock() + LEASE)
             return held
 
     def keep(self, job: str, worker: str) -> bool:
@@ -223,4 +204,5 @@ class Store:
 
 def job_of(row: Sequence[Any]) -> Job:
     values = dict(zip(COLUMNS.split(", "), row, strict=True))
-    return Job(**values | {"wishes": json.loads(values["wishes"]), "files": tuple(json.loads(values["files"]))})
+    lists = {name: tuple(json.loads(values[name])) for name in LISTS}
+    return Job(**values | lists | {"wishes": json.loads(values["wishes"])})

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from danqing import settings
@@ -9,24 +10,42 @@ from danqing.errors import UsageError, unknown
 
 PAINTING = ("n", "seed", "style", "steps", "guidance", "negative", "size", "transparent", "chaos")
 STYLIZING = ("weights", "strength", "keep_colours", "brush", "size", "engine", "seed")
+TRAINING = ("family", "minutes", "steps", "seed", "doctor", "data")
 MOST = 64
 """pictures of one job"""
+MOST_BROUGHT = 20_000
+"""pictures that a training may bring"""
 
 
 @dataclass(frozen=True)
 class Wanted:
     wishes: tuple[str, ...]
     pictures: tuple[str, ...] = ()
-    """those that are uploads, by id"""
+    """those that are pictures, by id"""
+    several: tuple[str, ...] = ()
+    """those that are lists of pictures, by ids"""
+    files: tuple[str, ...] = ()
+    """what it leaves in its folder that clients may see, as patterns"""
 
 
 JOBS: dict[str, Wanted] = {
     "paint": Wanted(
-        ("prompt", *PAINTING, "tile", "strength", "extend", "then"), ("image", "mask", "style_ref", "image_prompt")
+        ("prompt", *PAINTING, "tile", "strength", "extend", "then"), ("image", "mask", "style_ref", "image_prompt"),
+        files=("reading.json",),
     ),
     "vary": Wanted(("text", "strength", *PAINTING), ("picture",)),
+    "blend": Wanted(("text", "strength", "weights", *PAINTING), (), ("pictures",)),
+    "upscale": Wanted(("size",), ("picture",)),
     "stylize": Wanted(("styles", *STYLIZING), ("picture",)),
-}
+    "describe": Wanted(("lang", "n"), ("picture",), files=("names.json",)),
+    "check": Wanted((), (), ("pictures",), ("care.json", "kept.json")),
+    "teach": Wanted(("name", "steps", "seed", "again"), (), ("pictures",), ("manner.json",)),
+    "train": Wanted(
+        TRAINING, (), ("pictures",),
+        ("model/log.jsonl", "model/health.json", "model/sheet.png", "model/card.json", "model/samples/*.png"),
+    ),
+    "evaluate": Wanted(("models", "n", "seed"), files=("card.html", "card.json")),
+}  # fmt: skip
 """kind -> what it heeds; done by the function of that name in danqing.jobs.kinds"""
 
 
@@ -34,7 +53,23 @@ def check(kind: str, wishes: Mapping[str, Any]) -> None:
     """Raises NotFoundError for an unknown kind, UsageError for wishes that it does not know."""
     if kind not in JOBS:
         raise unknown("kind of job", kind, JOBS)
-    settings.check_names(wishes, {*JOBS[kind].wishes, *JOBS[kind].pictures}, f"a job of {kind}")
-    count = wishes.get("n", 1)
-    if not isinstance(count, int) or not 1 <= count <= MOST:
-        raise UsageError(f"n = {count!r} pictures are not possible; choose 1 to {MOST}.")
+    wanted = JOBS[kind]
+    settings.check_names(wishes, {*wanted.wishes, *wanted.pictures, *wanted.several}, f"a job of {kind}")
+    if kind != "evaluate":
+        check_count("n", wishes.get("n", 1), MOST)
+    for name in wanted.several:
+        found = wishes.get(name, [])
+        if not isinstance(found, list):
+            raise UsageError(f"{name} is no list of pictures; give their ids.")
+        check_count(name, len(found) or 1, MOST_BROUGHT)
+
+
+def check_count(name: str, count: Any, most: int) -> None:
+    if not isinstance(count, int) or not 1 <= count <= most:
+        raise UsageError(f"{name} = {count!r} pictures are not possible; choose 1 to {most:,}.")
+
+
+def public_files(folder: Path, kind: str) -> list[str]:
+    """What a job of that kind has left so far that clients may see, sorted."""
+    found = {path for pattern in JOBS[kind].files for path in folder.glob(pattern)}
+    return sorted(path.relative_to(folder).as_posix() for path in found)

@@ -13,9 +13,11 @@ from danqing import registry
 from danqing.errors import DanqingError
 from danqing.images.writing import write_atomic
 from danqing.jobs import kinds
+from danqing.jobs.desk import Desk
 from danqing.jobs.job import Job
+from danqing.jobs.place import Place
 from danqing.jobs.store import LEASE, Store
-from danqing.jobs.uploads import Uploads
+from danqing.jobs.wishes import public_files
 
 TOLD_EVERY = 0.2
 """seconds between two notes of progress"""
@@ -24,10 +26,11 @@ IDLE = 0.2
 
 
 class Worker:
-    """Does jobs of `store`; results go to `results`/JOB/."""
+    """Does the jobs of a place: pictures go to its gallery, files to results/JOB/."""
 
-    def __init__(self, store: Store, results: Path, uploads: Uploads) -> None:
-        self.store, self.results, self.uploads = store, results, uploads
+    def __init__(self, place: Place) -> None:
+        """Raises DiskError, UsageError."""
+        self.place, self.store, self.gallery = place, place.store(), place.gallery()
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def run(self, stops: Callable[[], bool] = lambda: False) -> None:
@@ -59,7 +62,11 @@ class Worker:
 
     def do(self, job: Job) -> None:
         work: kinds.Kind = registry.get("job", job.kind)
-        steps, told = work(job.wishes, self.uploads), 0.0
+        folder = self.place.results / job.id
+        desk = Desk(
+            job, self.place.uploads, self.gallery, folder, lambda name: self.store.show(job.id, self.name, name)
+        )
+        steps, told = work(job.wishes, desk), 0.0
         try:
             while True:
                 progress = next(steps)
@@ -71,11 +78,10 @@ class Worker:
             files: Mapping[str, bytes] = end.value
         finally:
             steps.close()
-        folder = self.results / job.id
-        folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
+            folder.mkdir(parents=True, exist_ok=True)
             write_atomic(folder / name, data)
-        self.store.end(job.id, self.name, "done", files=list(files))
+        self.store.end(job.id, self.name, "done", files=public_files(folder, job.kind))
 
 
 class Pulse:

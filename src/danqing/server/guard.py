@@ -4,6 +4,7 @@ A page anywhere in the web can make a browser send requests to 127.0.0.1, and a 
 rebinding). So the Host must be ours, an Origin, where there is one, too, and nothing is answered without the token.
 """
 
+import base64
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -73,10 +74,15 @@ class Guard:
 
 
 def given_token(headers: Mapping[str, str]) -> str:
-    """Of 'Authorization: Bearer …' or of the page's cookie."""
+    """Of 'Authorization: Bearer …', the password of 'Basic …' (whoever the user), or of the page's cookie."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip()
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(token, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return ""
     cookie = SimpleCookie()
     cookie.load(headers.get("cookie", ""))
     return cookie[COOKIE].value if COOKIE in cookie else ""

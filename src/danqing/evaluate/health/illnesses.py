@@ -93,11 +93,11 @@ def divergence(look: Vitals, before: Looks) -> bool:
 
 
 def rising(look: Vitals, before: Looks) -> bool:
-    """Whether a loss that is above 0 has doubled; says nothing of a GAN, whose losses are relative."""
+    """Whether a loss above 0 is half as large again as it was; says nothing of a GAN, whose losses are relative."""
     past = {
         name: min((one.losses.get(name, value) for one in before), default=value) for name, value in look.losses.items()
     }
-    return any(value > 2 * past[name] > 0 for name, value in look.losses.items())
+    return any(value > 1.5 * past[name] > 0 for name, value in look.losses.items())
 
 
 @illness(
@@ -116,7 +116,7 @@ def collapse(look: Vitals, before: Looks) -> bool:
     since=0.8,
 )  # fmt: skip
 def dropping(look: Vitals, before: Looks) -> bool:
-    return look.variety >= 0.4 and look.missing is not None and look.missing >= 0.28
+    return look.variety >= 0.3 and look.missing is not None and look.missing >= 0.28
 
 
 @illness(

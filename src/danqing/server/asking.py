@@ -1,0 +1,83 @@
+"""How a route puts a job into the queue and waits for it; whatever is asked by whichever door, it is the same queue."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import anyio
+from fastapi import Request
+
+from danqing.errors import DanqingError
+from danqing.gallery import Gallery
+from danqing.jobs import Job, Place, check
+from danqing.jobs.job import CLOSED
+
+HEARD_EVERY = 0.03
+"""seconds between two looks for a job's news"""
+GONE_EVERY = 1.0
+"""seconds between two looks whether the client is still there"""
+
+
+class JobError(DanqingError):
+    """A job that failed or was cancelled; its message is the job's."""
+
+
+class Asker:
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    async def ask(self, request: Request, kind: str, wishes: Mapping[str, Any], key: str | None = None) -> Job:
+        """Submit and wait to the end; a client that leaves cancels. Raises JobError, UsageError, NotFoundError."""
+        async for job in self.follow(request, kind, wishes, key):
+            last = job
+        if last.state != "done":
+            raise JobError(last.message)
+        return last
+
+    async def follow(
+        self, request: Request, kind: str, wishes: Mapping[str, Any], key: str | None = None
+    ) -> AsyncIterator[Job]:
+        """Submit, then every change of the job, the last one after it has ended."""
+        check(kind, wishes)
+        job = await anyio.to_thread.run_sync(self.submitted, kind, dict(wishes), key)
+        yield job
+        asked = time.monotonic()
+        while job.state not in CLOSED:
+            await anyio.sleep(HEARD_EVERY)
+            now = await anyio.to_thread.run_sync(self.got, job.id)
+            if now.version != job.version:
+                job = now
+                yield job
+            if time.monotonic() - asked > GONE_EVERY:
+                asked = time.monotonic()
+                if await request.is_disconnected():
+                    await anyio.to_thread.run_sync(self.cancelled, job.id)
+
+    def submitted(self, kind: str, wishes: Mapping[str, Any], key: str | None = None) -> Job:
+        store = self.place.store()
+        try:
+            return store.submit(kind, wishes, key=key)
+        finally:
+            store.close()
+
+    def got(self, job: str) -> Job:
+        store = self.place.store()
+        try:
+            return store.get(job)
+        finally:
+            store.close()
+
+    def cancelled(self, job: str) -> Job:
+        store = self.place.store()
+        try:
+            return store.cancel(job)
+        finally:
+            store.close()
+
+    def pictures(self, job: Job) -> list[bytes]:
+        """The PNGs of a job."""
+        gallery = Gallery(self.place.folder / "gallery")
+        try:
+            return [gallery.existing(name).read_bytes() for name in job.pictures]
+        finally:
+            gallery.close()

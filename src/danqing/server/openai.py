@@ -1,0 +1,228 @@
+"""The door of OpenAI's Images API under /v1, so that its clients paint here.
+
+A model's name that is not known means the painter of this place (clients have names built in). `seed`, `steps`,
+`guidance`, `style` and `negative_prompt` may be given besides. Sizes are taken as the smallest of ours that holds them.
+"""
+
+import base64
+import io
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
+
+import anyio
+import numpy as np
+from fastapi import APIRouter, Body, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from PIL import Image
+from starlette.datastructures import FormData, UploadFile
+
+from danqing.errors import DanqingError, UsageError
+from danqing.images.reading import read_rgba
+from danqing.images.writing import encode_array
+from danqing.jobs import Job, Uploads
+from danqing.server.asking import Asker, JobError
+
+PREFIX = "/v1"
+MODEL = "danqing"
+SIZES = (128, 256, 512, 1024)
+MOST = 10
+FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+NUMBERS = {"n": int, "seed": int, "steps": int, "guidance": float, "output_compression": int, "partial_images": int}
+OWN = {"seed": "seed", "steps": "steps", "guidance": "guidance", "negative_prompt": "negative"}
+"""theirs -> ours"""
+
+
+def router(asker: Asker) -> APIRouter:
+    routes = APIRouter(prefix=PREFIX)
+
+    @routes.get("/models")
+    def models() -> dict[str, Any]:
+        return {"object": "list", "data": [model_card()]}
+
+    @routes.get("/models/{name:path}")
+    def model(name: str) -> dict[str, Any]:
+        return model_card()
+
+    @routes.post("/images/generations")
+    async def generations(request: Request, given: Annotated[dict[str, Any], Body()]) -> Response:
+        return await answer(asker, request, "paint", painting(given), given, "image_generation")
+
+    @routes.post("/images/edits")
+    async def edits(request: Request) -> Response:
+        async with request.form(max_files=20) as form:
+            given = plain(form)
+            wishes = painting(given)
+            pictures = [one for name in ("image", "image[]") for one in form.getlist(name)]
+            image, mask = await brought(pictures[0] if pictures else None), None
+            if form.get("mask"):
+                mask = await brought(form.get("mask"))
+        wishes |= await anyio.to_thread.run_sync(edited, asker.place.uploads, image, mask)
+        return await answer(asker, request, "paint", wishes, given, "image_edit")
+
+    @routes.post("/images/variations")
+    async def variations(request: Request) -> Response:
+        async with request.form(max_files=2) as form:
+            given = plain(form)
+            image = await brought(form.get("image"))
+        wishes = {"picture": await anyio.to_thread.run_sync(asker.place.uploads.put, image), **common(given)}
+        return await answer(asker, request, "vary", wishes, given, "image_variation")
+
+    return routes
+
+
+def model_card() -> dict[str, Any]:
+    return {"id": MODEL, "object": "model", "created": 1767225600, "owned_by": "danqing"}
+
+
+# What is asked for, in our words.
+
+
+def painting(given: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(given.get("prompt"), str) or not given["prompt"].strip():
+        raise UsageError("prompt is missing; say in words what to paint.")
+    style = given.get("style")
+    own = {"style": style} if isinstance(style, str) and style not in ("vivid", "natural", "") else {}
+    return {"prompt": given["prompt"], **common(given), **own}
+
+
+def common(given: Mapping[str, Any]) -> dict[str, Any]:
+    count = number("n", given.get("n") or 1)
+    if not 1 <= count <= MOST:
+        raise UsageError(f"n = {count} pictures are not possible; choose 1 to {MOST}.")
+    wishes: dict[str, Any] = {"n": count, "size": square(given.get("size") or "auto")}
+    if given.get("background") == "transparent":
+        wishes["transparent"] = True
+    for theirs, ours in OWN.items():
+        if given.get(theirs) not in (None, ""):
+            wishes[ours] = number(theirs, given[theirs]) if theirs in NUMBERS else str(given[theirs])
+    wishes.setdefault("seed", time.time_ns() % 2**31)
+    return wishes
+
+
+def number(name: str, value: Any) -> Any:
+    try:
+        return NUMBERS[name](value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} = {value!r} is no number; give one.") from None
+
+
+def square(size: str) -> int:
+    """The smallest side of ours that holds a size of theirs; 512 where it is left to us.
+
+    >>> square("auto"), square("1024x1792"), square("200x100")
+    (512, 1024, 256)
+    """
+    if size == "auto":
+        return 512
+    try:
+        longest = max(int(side) for side in size.split("x"))
+    except (ValueError, AttributeError):
+        raise UsageError(f"size = {size!r} is no size; write 512x512, or auto.") from None
+    return next((side for side in SIZES if side >= longest), SIZES[-1])
+
+
+def plain(form: FormData) -> dict[str, Any]:
+    """The fields of a form that are no files."""
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+async def brought(file: Any) -> bytes:
+    if not isinstance(file, UploadFile):
+        raise UsageError("image is missing; send a picture as a part of the form.")
+    return await file.read()
+
+
+def edited(uploads: Uploads, image: bytes, mask: bytes | None) -> dict[str, Any]:
+    """Their mask is painted where it is transparent; ours is painted where it is white."""
+    rgba = read_rgba(image)
+    holes = rgba[..., 3] if mask is None else read_rgba(mask)[..., 3]
+    whole = holes.min() == 255
+    if whole and mask is not None:
+        raise UsageError("The mask is transparent nowhere, so there is nothing to paint; make it transparent there.")
+    if whole:  # a picture to start from
+        return {"image": uploads.put(image)}
+    white = np.repeat(255 - holes[..., None], 3, axis=2)
+    return {
+        "image": uploads.put(encode_array(np.ascontiguousarray(rgba[..., :3]))),
+        "mask": uploads.put(encode_array(white)),
+    }
+
+
+# What is answered.
+
+
+async def answer(
+    asker: Asker, request: Request, kind: str, wishes: Mapping[str, Any], given: Mapping[str, Any], event: str
+) -> Response:
+    form = str(given.get("output_format") or "png")
+    if form not in FORMATS:
+        raise UsageError(f"output_format = {form!r} is not possible; choose {', '.join(FORMATS)}.")
+    if str(given.get("stream")).lower() == "true":
+        return StreamingResponse(streamed(asker, request, kind, wishes, given, event), media_type="text/event-stream")
+    job = await asker.ask(request, kind, wishes)
+    files = await anyio.to_thread.run_sync(asker.pictures, job)
+    data = [entry(request, job, place, file, given) for place, file in enumerate(files)]
+    return JSONResponse({"created": int(job.created), "data": data, **described(wishes, given)})
+
+
+def entry(request: Request, job: Job, place: int, png: bytes, given: Mapping[str, Any]) -> dict[str, Any]:
+    if given.get("response_format") == "url":
+        base = str(request.base_url).rstrip("/")
+        return {"url": f"{base}/api/v1/pictures/{job.pictures[place]}/file"}
+    return {"b64_json": base64.b64encode(encoded(png, given)).decode()}
+
+
+def encoded(png: bytes, given: Mapping[str, Any]) -> bytes:
+    """A PNG in the format that is asked for."""
+    form = str(given.get("output_format") or "png")
+    if form == "png":
+        return png
+    memory = io.BytesIO()
+    quality = number("output_compression", given.get("output_compression") or 90)
+    with Image.open(io.BytesIO(png)) as image:
+        image.convert("RGB" if form == "jpeg" else image.mode).save(memory, form.upper(), quality=quality)
+    return memory.getvalue()
+
+
+def described(wishes: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    side = wishes["size"]
+    background = "transparent" if wishes.get("transparent") else "opaque"
+    usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0,
+             "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}}  # fmt: skip
+    return {
+        "background": background, "output_format": str(given.get("output_format") or "png"), "quality": "auto",
+        "size": f"{side}x{side}", "usage": usage,
+    }  # fmt: skip
+
+
+async def streamed(
+    asker: Asker, request: Request, kind: str, wishes: Mapping[str, Any], given: Mapping[str, Any], event: str
+) -> AsyncIterator[str]:
+    """Their events: each picture as a partial one when it is painted, and completed when all are."""
+    told, most = 0, number("partial_images", given.get("partial_images") or 0)
+    try:
+        async for job in asker.follow(request, kind, wishes):
+            while told < min(len(job.pictures), most):
+                file = (await anyio.to_thread.run_sync(asker.pictures, job))[told]
+                yield said(f"{event}.partial_image", wishes, given, file, partial_image_index=told)
+                told += 1
+        if job.state != "done":
+            raise JobError(job.message)
+        for file in await anyio.to_thread.run_sync(asker.pictures, job):
+            yield said(f"{event}.completed", wishes, given, file)
+    except DanqingError as error:
+        yield f"event: error\ndata: {json.dumps(problem(str(error)))}\n\n"
+
+
+def said(event: str, wishes: Mapping[str, Any], given: Mapping[str, Any], png: bytes, **more: Any) -> str:
+    picture = base64.b64encode(encoded(png, given)).decode()
+    data = {"type": event, "b64_json": picture, "created_at": int(time.time()), **described(wishes, given), **more}
+    return f"event: {event}\ndata: {json.dumps(data)}\n\n"
+
+
+def problem(detail: str, status: int = 400) -> dict[str, Any]:
+    """Their shape of an error."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return {"error": {"message": detail, "type": kind, "param": None, "code": None}}

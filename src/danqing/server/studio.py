@@ -1,0 +1,271 @@
+"""The routes of /api/v1: jobs, pictures, uploads, events; for the page and for programs written for Danqing."""
+
+import io
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Annotated, Any
+
+import anyio
+from fastapi import APIRouter, Body, Depends, Header, Query, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+
+from danqing.errors import NotFoundError
+from danqing.gallery import Gallery
+from danqing.home import taught_names
+from danqing.images.reading import read_rgba
+from danqing.images.tracing import to_svg
+from danqing.images.writing import read_recipe
+from danqing.jobs import JOBS, Job, Place, State, Store, check, public_files
+from danqing.presets import looks
+
+API = "/api/v1"
+HEARD_EVERY = 0.15
+"""seconds between two looks for news"""
+ALIVE_EVERY = 15.0
+"""seconds after which a silent stream says that it is there"""
+KEPT = {"cache-control": "private, max-age=31536000, immutable"}
+"""of pictures, which never change under their id"""
+ALONE = {"content-security-policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
+"""of pages that a job has made: nothing in them runs"""
+TYPES = {".png": "image/png", ".json": "application/json", ".jsonl": "application/x-ndjson", ".html": "text/html"}
+
+
+router = APIRouter(prefix=API)
+
+
+def placed(request: Request) -> Place:
+    place: Place = request.app.state.place
+    return place
+
+
+def opened(place: Annotated[Place, Depends(placed)]) -> Iterator[Store]:
+    store = place.store()
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def hung(place: Annotated[Place, Depends(placed)]) -> Iterator[Gallery]:
+    gallery = place.gallery()
+    try:
+        yield gallery
+    finally:
+        gallery.close()
+
+
+Placed = Annotated[Place, Depends(placed)]
+Opened = Annotated[Store, Depends(opened)]
+Hung = Annotated[Gallery, Depends(hung)]
+
+# Jobs.
+
+
+@router.get("/kinds")
+def kinds() -> dict[str, Any]:
+    """What can be asked for."""
+    return {name: asdict(wanted) for name, wanted in JOBS.items()}
+
+
+@router.get("/styles")
+def styles() -> dict[str, list[str]]:
+    """Drawing styles of the painter, manners for photos, manners that were taught."""
+    return {"drawing": drawing_styles(), "manners": sorted(looks()), "taught": taught_names()}
+
+
+@router.post("/jobs", status_code=202)
+def submit(
+    store: Opened,
+    kind: Annotated[str, Body()],
+    wishes: Annotated[dict[str, Any], Body()],
+    priority: Annotated[int, Body(ge=-100, le=100)] = 0,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> dict[str, Any]:
+    """Accept a job. When this is answered it is kept, whatever happens then."""
+    check(kind, wishes)
+    return plain(store.submit(kind, wishes, priority, idempotency_key))
+
+
+@router.get("/jobs")
+def jobs(
+    store: Opened,
+    before: float | None = None,
+    state: State | None = None,
+    count: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> dict[str, Any]:
+    """The newest jobs; `before` the time of the last one for the next page."""
+    return {"jobs": [plain(job) for job in store.page(before, state, count)]}
+
+
+@router.get("/jobs/{job}")
+def one(store: Opened, job: str) -> dict[str, Any]:
+    return plain(store.get(job))
+
+
+@router.post("/jobs/{job}/cancel")
+def cancel(store: Opened, job: str) -> dict[str, Any]:
+    return plain(store.cancel(job))
+
+
+@router.get("/jobs/{job}/files")
+def job_files(store: Opened, place: Placed, job: str) -> dict[str, Any]:
+    """What a job has left so far that is no picture of the gallery; a training's grow while it runs."""
+    found = store.get(job)
+    return {"files": public_files(place.results / found.id, found.kind)}
+
+
+@router.get("/jobs/{job}/files/{name:path}")
+def job_file(store: Opened, place: Placed, job: str, name: str) -> FileResponse:
+    """One of them; only names of that list are answered."""
+    found = store.get(job)
+    if name not in public_files(place.results / found.id, found.kind):
+        raise NotFoundError(f"Job '{job}' has no file '{name[:100]}'; look at the list of its files.")
+    path = place.results / found.id / name
+    kind = TYPES[path.suffix]
+    return FileResponse(path, media_type=kind, headers=ALONE if kind == "text/html" else None)
+
+
+@router.get("/events")
+def events(place: Placed, since: int = 0, last_event_id: Annotated[int | None, Header()] = None) -> StreamingResponse:
+    """Server-sent events: every change of every job from a version on."""
+    return StreamingResponse(news(place, last_event_id or since), media_type="text/event-stream")
+
+
+# Pictures.
+
+
+@router.get("/pictures")
+def pictures(
+    gallery: Hung,
+    before: int | None = None,
+    words: Annotated[str, Query(max_length=500)] = "",
+    favourite: bool = False,
+    tag: Annotated[str, Query(max_length=100)] = "",
+    trashed: bool = False,
+    count: Annotated[int, Query(ge=1, le=200)] = 60,
+) -> dict[str, Any]:
+    """The newest that fit; `next`, where it is a number, is what to give as `before` for the next page."""
+    found, following = gallery.page(before, words, favourite, tag, trashed, count)
+    return {"pictures": [entry.plain() for entry in found], "next": following, "all": gallery.index.count()}
+
+
+@router.get("/pictures/{name}")
+def picture(gallery: Hung, name: str) -> dict[str, Any]:
+    """One picture, what it was made from and what was made from it."""
+    kin = {side: [entry.plain() for entry in found] for side, found in gallery.kin(name).items()}
+    return {**gallery.get(name).plain(), **kin}
+
+
+@router.patch("/pictures/{name}")
+def mark(
+    gallery: Hung,
+    name: str,
+    favourite: Annotated[bool | None, Body()] = None,
+    tags: Annotated[list[str] | None, Body()] = None,
+    trashed: Annotated[bool | None, Body()] = None,
+) -> dict[str, Any]:
+    """Change what is given; `trashed` can be undone until the trash is emptied."""
+    return gallery.mark(name, favourite, tags, trashed).plain()
+
+
+@router.get("/pictures/{name}/file")
+def picture_file(gallery: Hung, name: str) -> FileResponse:
+    return FileResponse(gallery.existing(name), media_type="image/png", headers=KEPT)
+
+
+@router.get("/pictures/{name}/thumb")
+def thumb(gallery: Hung, name: str) -> FileResponse:
+    return FileResponse(gallery.thumb(name), media_type="image/webp", headers=KEPT)
+
+
+@router.get("/pictures/{name}/svg")
+def svg(gallery: Hung, name: str) -> Response:
+    """The picture as shapes; as a file to keep, for nothing in it may run here."""
+    shapes = to_svg(read_rgba(gallery.existing(name)))
+    headers = {**ALONE, "content-disposition": f'attachment; filename="{name}.svg"'}
+    return Response(shapes, media_type="image/svg+xml", headers=headers)
+
+
+@router.get("/pictures/{name}/like")
+def like(gallery: Hung, name: str, count: Annotated[int, Query(ge=1, le=100)] = 24) -> dict[str, Any]:
+    """The pictures that look most like one, with cosine."""
+    return {"pictures": [entry.plain() | {"likeness": cosine} for entry, cosine in gallery.like(name, count)]}
+
+
+@router.get("/tags")
+def tags(gallery: Hung) -> dict[str, Any]:
+    return {"tags": [{"tag": tag, "count": count} for tag, count in gallery.index.tags()]}
+
+
+@router.post("/trash/empty")
+def empty(gallery: Hung) -> dict[str, int]:
+    """Remove for good what was thrown away."""
+    return {"removed": gallery.empty_trash()}
+
+
+@router.post("/export")
+def export(gallery: Hung, ids: Annotated[list[str], Body(embed=True)]) -> Response:
+    """A zip of pictures and a list of what each was made with."""
+    memory = io.BytesIO()
+    gallery.export(ids, memory)
+    headers = {"content-disposition": 'attachment; filename="danqing.zip"'}
+    return Response(memory.getvalue(), media_type="application/zip", headers=headers)
+
+
+# What people bring.
+
+
+@router.post("/uploads", status_code=201)
+async def upload(request: Request, place: Placed) -> dict[str, str]:
+    """A picture as the body; answered with the id that jobs name it by."""
+    data = await request.body()
+    return {"id": await anyio.to_thread.run_sync(place.uploads.put, data)}
+
+
+@router.get("/uploads/{name}")
+def uploaded(place: Placed, name: str) -> FileResponse:
+    return FileResponse(place.uploads.path(name), media_type="image/png", headers=KEPT)
+
+
+@router.post("/recipes")
+async def recipe(request: Request) -> dict[str, Any]:
+    """How a PNG, the body, was made; nothing is kept."""
+    data = await request.body()
+    found = await anyio.to_thread.run_sync(read_recipe, io.BytesIO(data))
+    if found is None:
+        raise NotFoundError("There is no recipe in that picture; drop one that Danqing made.")
+    return found.plain()
+
+
+async def news(place: Place, version: int) -> AsyncIterator[str]:
+    spoken = time.monotonic()
+    while True:
+        changed = await anyio.to_thread.run_sync(changes, place, version)
+        for job in changed:
+            version, spoken = job.version, time.monotonic()
+            yield f"id: {job.version}\nevent: job\ndata: {json.dumps(plain(job))}\n\n"
+        if time.monotonic() - spoken > ALIVE_EVERY:
+            spoken = time.monotonic()
+            yield ": still here\n\n"
+        await anyio.sleep(HEARD_EVERY)
+
+
+def changes(place: Place, version: int) -> list[Job]:
+    store = place.store()
+    try:
+        return store.changed_since(version)
+    finally:
+        store.close()
+
+
+def plain(job: Job) -> dict[str, Any]:
+    return asdict(job) | {"wishes": dict(job.wishes)}
+
+
+def drawing_styles() -> list[str]:
+    """Of the painter that comes with Danqing, by its card; [] where it comes without one."""
+    card = files("danqing").joinpath("models", "painter", "card.json")
+    return list(json.loads(card.read_text(encoding="utf-8"))["config"]["styles"]) if card.is_file() else []

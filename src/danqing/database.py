@@ -12,7 +12,7 @@ BUSY = 10.0
 
 
 class Database:
-    """Used by one thread only, the file by any number of them."""
+    """Used by one thread at a time, the file by any number of them."""
 
     def __init__(self, path: Path, versions: Sequence[str]) -> None:
         """Opens or makes the file. `versions`: statements that lead from one format of the file to the next.
@@ -22,7 +22,7 @@ class Database:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.base = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+            self.base = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
             self.base.execute("PRAGMA journal_mode = WAL")
             self.base.execute("PRAGMA synchronous = FULL")
             with self.change():

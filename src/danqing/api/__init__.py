@@ -6,7 +6,7 @@ from danqing.api.examining import Examination, examine
 from danqing.api.folding import Folds, cross_validate
 from danqing.api.judging import ReportCard, evaluate, report_card
 from danqing.api.judging_painter import evaluate_painter
-from danqing.api.likeness import Guess, Kin, describe, sources
+from danqing.api.likeness import Guess, Kin, describe, embedding_of, sources
 from danqing.api.models import Model, load
 from danqing.api.painter_report import PainterReport
 from danqing.api.painting import edit, interpolate, reconstruct, sample
@@ -44,6 +44,7 @@ __all__ = [
     "cross_validate",
     "describe",
     "edit",
+    "embedding_of",
     "evaluate",
     "evaluate_painter",
     "examine",

@@ -15,26 +15,11 @@ from danqing.families.text2image.index import Index, read_index
 from danqing.families.text2image.painter import Painter
 from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import Shipped, read_painter
-from danqing.words.lexicon import PAD, Lexicon, Meaning
+from danqing.words.lexicon import PAD, Lexicon, Own
 from danqing.words.reading import Reading, read
 
 SHIPPED = "painter"
 """folder in danqing/models"""
-
-
-@dataclass(frozen=True, eq=False)
-class Own(Lexicon):
-    """The shipped tables, cut down to the words that one painter knows."""
-
-    words: tuple[str, ...] = ()
-
-    @cached_property
-    def vocabulary(self) -> tuple[str, ...]:
-        return self.words
-
-    @cached_property
-    def near(self) -> dict[str, Meaning]:
-        return {key: one for key, one in super().near.items() if all(token in self.ids for token in one.tokens)}
 
 
 @dataclass(frozen=True, eq=False)

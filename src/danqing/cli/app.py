@@ -16,7 +16,7 @@ from danqing.cli.presets import list_presets, show_preset
 from danqing.cli.replaying import info, replay
 from danqing.cli.schooling import train_painter, train_styler
 from danqing.cli.searching import search
-from danqing.cli.serving import serve, worker
+from danqing.cli.serving import rebuild, serve, studio, worker
 from danqing.cli.stylizing import list_styles, sheet_of_styles, show_style, stylize, teach_style
 from danqing.cli.texttopicture import blend, describe, paint, vary
 from danqing.cli.training import train
@@ -39,6 +39,7 @@ def group(name: str, about: str) -> typer.Typer:
 
 
 data = group("data", "Data sets: build and look at them.")
+gallery = group("gallery", "The pictures of the studio.")
 models = group("models", "Trained models.")
 styles = group("styles", "Manners for stylize.")
 presets = group("presets", "Presets: named models with the training that suits them.")
@@ -61,8 +62,10 @@ command(app, "evaluate", "danqing evaluate runs/flow-28-fashion-mnist fashion-mn
 command(app, "info", "danqing info pictures/flow-28-fashion-mnist/sample-7.png")(info)
 command(app, "replay", "danqing replay pictures/painter/cat-7.png")(replay)
 command(app, "doctor")(doctor)
+command(app, "studio", "danqing studio --open")(studio)
 command(app, "serve", "danqing serve --port 7860")(serve)
 command(app, "worker")(worker)
+command(gallery, "rebuild")(rebuild)
 command(data, "build", "danqing data build fashion-mnist")(build_data)
 command(data, "check", "danqing data check my-photos --fix my-photos-clean")(check_data)
 command(data, "show", "danqing data show my-photos --sheet photos.png")(show_data)

@@ -1,12 +1,16 @@
-"""danqing serve, danqing worker"""
+"""danqing studio, danqing serve, danqing worker, danqing gallery rebuild"""
 
+import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,16 +26,58 @@ Folder = Annotated[
 ]
 
 
+Port = Annotated[int, typer.Option(help="Of this machine.", min=1, max=65535)]
+Token = Annotated[str | None, typer.Option(help="What clients must know; made and kept if left out.")]
+Workers = Annotated[int, typer.Option(help="Processes that paint; 0 for workers that you start yourself.", min=0)]
+Listen = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Of this machine; any but its own (127.0.0.1) needs a --token.")
+]
+
+
+def studio(
+    talk: Talk,
+    port: Port = 7860,
+    folder: Folder = None,
+    token: Token = None,
+    workers: Workers = 1,
+    listen: Listen = HERE,
+    open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> dict[str, Any]:
+    """The page to paint with eyes and hands, and the API, on this machine. Ctrl+C stops; no job is lost."""
+    return served(talk, Door(listen, port), home(folder), token, workers, page=True, show=open)
+
+
 def serve(
     talk: Talk,
-    port: Annotated[int, typer.Option(help="On this machine only.", min=1, max=65535)] = 7860,
+    port: Port = 7860,
     folder: Folder = None,
-    token: Annotated[str | None, typer.Option(help="What clients must know; made and kept if left out.")] = None,
-    workers: Annotated[
-        int, typer.Option(help="Processes that paint; 0 for workers that you start yourself.", min=0)
-    ] = 1,
+    token: Token = None,
+    workers: Workers = 1,
+    listen: Listen = HERE,
 ) -> dict[str, Any]:
     """Take jobs over HTTP and paint them: an API for other programs, on this machine. Ctrl+C stops; no job is lost."""
+    return served(talk, Door(listen, port), home(folder), token, workers, page=False, show=False)
+
+
+@dataclass(frozen=True)
+class Door:
+    listen: str
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.listen}:{self.port}"
+
+    @property
+    def hosts(self) -> list[str]:
+        """Exact Host headers that are answered."""
+        names = {self.listen, "localhost"} if self.listen == HERE else {self.listen, socket.gethostname()}
+        return [f"{name}:{self.port}" for name in sorted(names)]
+
+
+def served(
+    talk: Talk, door: Door, folder: Path, token: str | None, workers: int, page: bool, show: bool
+) -> dict[str, Any]:
     try:
         import uvicorn
 
@@ -40,21 +86,54 @@ def serve(
         from danqing.server.studio import API
     except ImportError:
         raise MissingExtraError("The server", "studio") from None
-    place = Place(home(folder))
+    place = Place(folder)
     place.folder.mkdir(parents=True, exist_ok=True)
-    known = token or kept_token(place.folder / "token")
-    if len(known) < 8:
-        raise UsageError(f"A token of {len(known)} letters is easily guessed; give 8 or more.")
-    address = f"http://{HERE}:{port}{API}"
-    talk.say(f"Danqing answers at {address}; send the header 'Authorization: Bearer {known}'.")
+    known = safe_token(token, door, place.folder)
+    if door.listen != HERE:
+        talk.say(f"Everyone who reaches {door.listen} and knows the token can paint here and see what was painted.")
+    if page:
+        talk.say(f"The studio is open at {door.address}/?token={known}")
+    else:
+        talk.say(f"Danqing answers at {door.address}{API}; send the header 'Authorization: Bearer {known}'.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else workers would outlive their server
+    app = create_app(place, known, door.hosts, with_page=page)
     with painters(place.folder, workers):
-        uvicorn.run(
-            create_app(place, known, [f"{HERE}:{port}", f"localhost:{port}"]), host=HERE, port=port, log_level="warning"
-        )
-    return {"address": address, "folder": str(place.folder)}
+        if show:
+            threading.Timer(1.0, webbrowser.open, [f"{door.address}/?token={known}"]).start()
+        uvicorn.run(app, host=door.listen, port=door.port, log_level="warning")
+    return {"address": door.address, "folder": str(place.folder)}
 
 
-def worker(talk: Talk, folder: Folder = None) -> dict[str, Any]:
+def safe_token(token: str | None, door: Door, folder: Path) -> str:
+    """Raises UsageError for one that is easily guessed, or none where strangers may come."""
+    if token is None and door.listen != HERE:
+        raise UsageError(f"Who listens at {door.listen} is reached by others; choose a --token of 16 letters or more.")
+    known = token or kept_token(folder / "token")
+    least = 8 if door.listen == HERE else 16
+    if len(known) < least:
+        raise UsageError(f"A token of {len(known)} letters is easily guessed; give {least} or more.")
+    return known
+
+
+def rebuild(talk: Talk, folder: Folder = None) -> dict[str, Any]:
+    """Make the index of the gallery anew from the pictures and the notes beside them; nothing else is touched."""
+    from danqing.jobs import Place
+
+    gallery = Place(home(folder)).gallery()
+    count, troubles = gallery.rebuild()
+    for trouble in troubles:
+        talk.say(trouble)
+    talk.say(f"{count} pictures are in the gallery.")
+    return {"pictures": count, "troubles": troubles}
+
+
+def worker(
+    talk: Talk,
+    folder: Folder = None,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="Stop when the program that began it is gone.")
+    ] = False,
+) -> dict[str, Any]:
     """Paint the jobs that a server has taken; any number of workers may share one folder. Ctrl+C gives the job back."""
     from danqing.jobs import Place
     from danqing.jobs.worker import Worker
@@ -63,7 +142,8 @@ def worker(talk: Talk, folder: Folder = None) -> dict[str, Any]:
     place = Place(home(folder))
     one = Worker(place)
     talk.note(f"Working for {place.folder}.")
-    one.run()
+    parent = os.getppid()
+    one.run(lambda: with_parent and os.getppid() != parent)
     return {}
 
 
@@ -98,7 +178,8 @@ def painters(folder: Path, count: int) -> Iterator[None]:
 
 def painter(folder: Path, over: threading.Event) -> None:
     while not over.is_set():
-        process = subprocess.Popen([sys.executable, "-m", "danqing", "worker", "--folder", str(folder), "--quiet"])
+        command = [sys.executable, "-m", "danqing", "worker", "--folder", str(folder), "--with-parent", "--quiet"]
+        process = subprocess.Popen(command)
         while process.poll() is None:
             if over.wait(0.2):
                 process.terminate()

@@ -29,7 +29,7 @@ MOST_EXPORTED = 1000
 
 
 class Gallery:
-    """Used by one thread only, the folder by any number of them."""
+    """Used by one thread at a time, the folder by any number of them."""
 
     def __init__(self, folder: Path) -> None:
         """Raises DiskError, UsageError (made by a newer Danqing)."""

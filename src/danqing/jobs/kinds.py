@@ -11,9 +11,11 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from danqing import api
 from danqing.checkpoint import TRAINING
-from danqing.errors import NotFoundError, UsageError, unknown
+from danqing.errors import DanqingError, NotFoundError, UsageError, unknown
 from danqing.gallery.gallery import NAME
 from danqing.home import taught_names
 from danqing.images.reading import read_rgba
@@ -132,18 +134,32 @@ def train(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Fi
     return {}
 
 
+@kind("sample")
+def sample(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """Pictures of a model that a job has trained; wishes as `danqing.sample` takes them, `model` that job's id."""
+    given = dict(wishes)
+    pictures = yield from told(api.sample(trained(given.pop("model", ""), desk), **given))
+    for place, picture in enumerate(pictures):
+        desk.keep(place, picture)
+    return {}
+
+
 @kind("evaluate")
 def evaluate(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """A report card of models, each named by the job that trained it, on Fashion-MNIST or on what the first learned."""
-    names = wishes.get("models", [])
-    folders = [desk.folder.parent / str(name) / "model" for name in names]
-    for name, folder in zip(names, folders, strict=True):
-        if not NAME.fullmatch(str(name)) or not (folder / "card.json").exists():
-            raise NotFoundError(f"There is no model of a training '{str(name)[:64]}'; name a job that has trained one.")
+    folders = [trained(name, desk) for name in wishes.get("models", [])]
     brought = folders[0].parent / "data" if folders else Path()
     given = {key: value for key, value in wishes.items() if key != "models"}
     card = yield from told(api.report_card(folders, brought if brought.is_dir() else FASHION, **given))
     return {"card.html": card.html.encode(), "card.json": encoded(card.plain())}
+
+
+def trained(job: Any, desk: Desk) -> Path:
+    """The folder of a model, by the job that trained it. Raises NotFoundError."""
+    folder = desk.folder.parent / str(job) / "model"
+    if not NAME.fullmatch(str(job)) or not (folder / "card.json").exists():
+        raise NotFoundError(f"There is no model of a training '{str(job)[:64]}'; name a job that has trained one.")
+    return folder
 
 
 def told(act: api.Act[R]) -> Generator[Progress, None, R]:
@@ -168,6 +184,14 @@ def style_of(text: str, desk: Desk) -> Any:
     if text not in known:
         raise unknown("manner", text, known)
     return text
+
+
+def likeness(path: Path) -> np.ndarray:
+    """(D,) of a picture, by which like ones are found; zeros where it cannot be read."""
+    try:
+        return api.embedding_of(api.load_painter(), path).numpy()
+    except DanqingError:
+        return np.zeros(1, np.float32)
 
 
 def encoded(value: Any) -> bytes:

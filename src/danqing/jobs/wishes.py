@@ -44,6 +44,7 @@ JOBS: dict[str, Wanted] = {
         TRAINING, (), ("pictures",),
         ("model/log.jsonl", "model/health.json", "model/sheet.png", "model/card.json", "model/samples/*.png"),
     ),
+    "sample": Wanted(("model", "n", "seed", "label", "sampler", "steps", "guidance")),
     "evaluate": Wanted(("models", "n", "seed"), files=("card.html", "card.json")),
 }  # fmt: skip
 """kind -> what it heeds; done by the function of that name in danqing.jobs.kinds"""

@@ -36,8 +36,15 @@ class Worker:
     def run(self, stops: Callable[[], bool] = lambda: False) -> None:
         """Work until it is to stop; on Ctrl+C the job in hand goes back."""
         while not stops():
-            if not self.work_once():
+            if not self.work_once() and not self.look_once():
                 time.sleep(IDLE)
+
+    def look_once(self) -> bool:
+        """Where there is nothing to do: find what one picture of the gallery looks like; False where all are known."""
+        for name in self.gallery.index.strange(1):
+            self.gallery.set_likeness(name, kinds.likeness(self.gallery.path(name)))
+            return True
+        return False
 
     def work_once(self) -> bool:
         """Do the next job; False where none waits."""

@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from danqing import errors
 from danqing.errors import DanqingError
 from danqing.jobs import Place
+from danqing.jobs.live import Live
 from danqing.jobs.uploads import LARGEST
-from danqing.server import a1111, comfy, openai, studio
+from danqing.server import a1111, comfy, live, openai, page, studio
 from danqing.server.asking import Asker
 from danqing.server.guard import Guard, Rules, problem
 from danqing.server.studio import API
@@ -36,7 +37,7 @@ LARGE = {
 }  # fmt: skip
 
 
-def create_app(place: Place, token: str, hosts: Sequence[str]) -> Guard:
+def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool = False) -> Guard:
     """The server, guarded. `hosts`: exact Host headers that it answers to."""
     app = FastAPI(
         title="Danqing", version=__version__, docs_url=None, redoc_url=None, openapi_url=f"{API}/openapi.json"
@@ -49,6 +50,10 @@ def create_app(place: Place, token: str, hosts: Sequence[str]) -> Guard:
     app.include_router(a1111.router(asker, studio.drawing_styles()))
     for prefix in ("", "/api"):
         app.include_router(comfy.router(asker, memory), prefix=prefix, include_in_schema=not prefix)
+    app.state.live = Live()
+    app.include_router(live.router(app.state.live))
+    if with_page:
+        page.serve(app)
     return Guard(app, Rules(token, hosts, LARGE))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from typing import Any
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.exceptions import HTTPException
 
@@ -24,7 +25,8 @@ SMALL = 100_000
 """bytes of a request that does not say otherwise"""
 HEADERS = {
     "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-src 'self'; frame-ancestors 'self'",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
@@ -51,6 +53,9 @@ class Guard:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         status, reason = self.verdict(scope, headers)
+        if status == 401 and scope["type"] == "http" and scope["path"] == "/" and self.opened_by(scope):
+            await let_in(send, self.rules.token)
+            return
         if status:
             await refuse(send, scope["type"], status, reason)
             return
@@ -72,6 +77,19 @@ class Guard:
             return 413, LARGE
         return 0, ""
 
+    def opened_by(self, scope: Scope) -> bool:
+        """Whether the page was asked for by the address that the server printed, which ends in ?token=…"""
+        given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
+        return hmac.compare_digest(given.encode(), self.rules.token.encode())
+
+
+async def let_in(send: Send, token: str) -> None:
+    """Keep the token in a cookie that scripts cannot read and other sites cannot send, and go to the bare address."""
+    cookie = f"{COOKIE}={quote(token)}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000".encode()
+    headers = [(b"location", b"/"), (b"set-cookie", cookie)]
+    await with_headers(send)({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
 
 def given_token(headers: Mapping[str, str]) -> str:
     """Of 'Authorization: Bearer …', the password of 'Basic …' (whoever the user), or of the page's cookie."""
@@ -85,7 +103,7 @@ def given_token(headers: Mapping[str, str]) -> str:
             return ""
     cookie = SimpleCookie()
     cookie.load(headers.get("cookie", ""))
-    return cookie[COOKIE].value if COOKIE in cookie else ""
+    return unquote(cookie[COOKIE].value) if COOKIE in cookie else ""
 
 
 def limited(receive: Receive, limit: int) -> Receive:

@@ -20,6 +20,7 @@ from danqing.images.tracing import to_svg
 from danqing.images.writing import read_recipe
 from danqing.jobs import JOBS, Job, Place, State, Store, check, public_files
 from danqing.presets import looks
+from danqing.server.words import reading
 
 API = "/api/v1"
 HEARD_EVERY = 0.15
@@ -74,6 +75,12 @@ def kinds() -> dict[str, Any]:
 def styles() -> dict[str, list[str]]:
     """Drawing styles of the painter, manners for photos, manners that were taught."""
     return {"drawing": drawing_styles(), "manners": sorted(looks()), "taught": taught_names()}
+
+
+@router.get("/reading")
+def how_read(prompt: Annotated[str, Query(max_length=10_000)] = "") -> dict[str, Any]:
+    """The truth light: which words of a prompt are known, taken for others, or passed over."""
+    return reading(prompt)
 
 
 @router.post("/jobs", status_code=202)

@@ -253,6 +253,21 @@ class Lexicon:
         return self._chinese_names.get(tuple(token.split()), "")
 
 
+@dataclass(frozen=True, eq=False)
+class Own(Lexicon):
+    """The shipped tables, cut down to the words that one painter knows."""
+
+    words: tuple[str, ...] = ()
+
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        return self.words
+
+    @cached_property
+    def near(self) -> dict[str, Meaning]:
+        return {key: one for key, one in super().near.items() if all(token in self.ids for token in one.tokens)}
+
+
 @cache
 def _shipped() -> Lexicon:
     return Lexicon()

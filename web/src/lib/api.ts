@@ -1,0 +1,144 @@
+/** The server's /api/v1 as functions. The cookie carries the token; errors are sentences of the server's. */
+
+export const API = "/api/v1";
+
+export type State = "waiting" | "running" | "done" | "failed" | "cancelled";
+export type Wishes = Record<string, unknown>;
+
+export interface Job {
+  id: string;
+  kind: string;
+  wishes: Wishes;
+  state: State;
+  created: number;
+  started: number | null;
+  ended: number | null;
+  done: number;
+  message: string;
+  files: string[];
+  pictures: string[];
+  version: number;
+}
+
+export interface Recipe {
+  model?: string;
+  family?: string;
+  prompt?: string | null;
+  negative?: string;
+  seed?: number;
+  steps?: number;
+  guidance?: number;
+  size?: [number, number];
+  extra?: Record<string, unknown>;
+}
+
+export interface Entry {
+  id: string;
+  width: number;
+  height: number;
+  marks: { created: number; job: string; parents: string[]; tags: string[]; favourite: boolean; trashed: number | null };
+  recipe: Recipe;
+  likeness?: number;
+}
+
+export interface Page {
+  pictures: Entry[];
+  next: number | null;
+  all: number;
+}
+
+export interface Word {
+  text: string;
+  how: "known" | "near" | "ignored";
+  near: string;
+  tokens: string[];
+}
+
+export interface Reading {
+  words: Word[];
+  left_out: number;
+  en: string;
+  zh: string;
+}
+
+export interface Styles {
+  drawing: string[];
+  manners: string[];
+  taught: string[];
+}
+
+export class Trouble extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await fetch(API + path, init);
+  } catch {
+    throw new Trouble(0, "offline");
+  }
+  if (!answer.ok) throw new Trouble(answer.status, (await answer.json().catch(() => null))?.detail ?? answer.statusText);
+  return (await answer.json()) as T;
+}
+
+const json = (method: string, body: unknown, headers: Record<string, string> = {}): RequestInit => ({
+  method,
+  body: JSON.stringify(body),
+  headers: { "content-type": "application/json", ...headers },
+});
+
+export const file = (id: string): string => `${API}/pictures/${id}/file`;
+export const thumb = (id: string): string => `${API}/pictures/${id}/thumb`;
+export const svg = (id: string): string => `${API}/pictures/${id}/svg`;
+export const uploaded = (id: string): string => `${API}/uploads/${id}`;
+export const jobFile = (job: string, name: string): string => `${API}/jobs/${job}/files/${name}`;
+/** Where a picture of the gallery (its id has a dash and three digits) or an upload lies. */
+export const anyPicture = (id: string): string => (/^[0-9a-f]{32}$/.test(id) ? uploaded(id) : file(id));
+
+/** A job is asked for once, however often the answer is lost on its way. */
+export const submit = (kind: string, wishes: Wishes, priority = 0): Promise<Job> =>
+  ask("/jobs", json("POST", { kind, wishes, priority }, { "idempotency-key": crypto.randomUUID() }));
+export const job = (id: string): Promise<Job> => ask(`/jobs/${id}`);
+export const jobs = (): Promise<{ jobs: Job[] }> => ask("/jobs?count=100");
+export const cancel = (id: string): Promise<Job> => ask(`/jobs/${id}/cancel`, json("POST", {}));
+export const jobFiles = (id: string): Promise<{ files: string[] }> => ask(`/jobs/${id}/files`);
+export const styles = (): Promise<Styles> => ask("/styles");
+export const reading = (prompt: string): Promise<Reading> => ask(`/reading?prompt=${encodeURIComponent(prompt)}`);
+export const picture = (id: string): Promise<Entry & { parents: Entry[]; children: Entry[] }> => ask(`/pictures/${id}`);
+export const like = (id: string): Promise<{ pictures: Entry[] }> => ask(`/pictures/${id}/like?count=12`);
+export const mark = (id: string, marks: { favourite?: boolean; tags?: string[]; trashed?: boolean }): Promise<Entry> =>
+  ask(`/pictures/${id}`, json("PATCH", marks));
+export const emptyTrash = (): Promise<{ removed: number }> => ask("/trash/empty", json("POST", {}));
+export const recipe = (data: Blob): Promise<Recipe> => ask("/recipes", { method: "POST", body: data });
+export const upload = async (data: Blob): Promise<string> =>
+  (await ask<{ id: string }>("/uploads", { method: "POST", body: data })).id;
+
+export function pictures(wanted: {
+  before?: number | null;
+  words?: string;
+  favourite?: boolean;
+  trashed?: boolean;
+  count?: number;
+}): Promise<Page> {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(wanted)) if (value != null && value !== "" && value !== false) query.set(name, String(value));
+  return ask(`/pictures?${query}`);
+}
+
+export async function exported(ids: string[]): Promise<Blob> {
+  const answer = await fetch(`${API}/export`, json("POST", { ids }));
+  if (!answer.ok) throw new Trouble(answer.status, (await answer.json()).detail);
+  return answer.blob();
+}
+
+export async function text(url: string): Promise<string> {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Trouble(answer.status, answer.statusText);
+  return answer.text();
+}

@@ -35,7 +35,7 @@ const en = {
   pictures: "pictures", selected: "selected", exportZip: "Export", emptyGallery: "Nothing here yet. What you paint comes here by itself.", nothingFound: "Nothing is found; try another word.",
   madeFrom: "Made from", madeOfThis: "Made from this", similar: "Looks like this", tags: "Tags", addTag: "new tag", recipeLoaded: "The recipe is loaded.",
   noRecipe: "That picture holds no recipe.", dropAnywhere: "Let go: the recipe is loaded.", language: "中文", theme: "Light or dark", queue: "Work", nothingRuns: "Nothing runs.",
-  keys: "Keys", keysText: "Ctrl+Enter paints · / goes to the words · 1 to 7 go to the rooms · Ctrl+Z undoes · ? shows this", pickTwoOrMore: "Select pictures with a click while holding Ctrl.",
+  keys: "Keys", keysText: "Ctrl+Enter paints · / goes to the words · 1 to 7 go to the rooms · Ctrl+Z undoes · ? shows this", select: "Select",
   original: "Original", result: "Result", cancelled: "cancelled", done: "done", none: "none", luminance: "brightness only", recolour: "recolour", histogram: "histogram",
 };
 
@@ -76,7 +76,7 @@ const zh: Record<Key, string> = {
   pictures: "张图片", selected: "已选", exportZip: "导出", emptyGallery: "这里还是空的。画好的图会自动来到这里。", nothingFound: "没有找到，换个词试试。",
   madeFrom: "来自", madeOfThis: "由它而来", similar: "相似的", tags: "标签", addTag: "新标签", recipeLoaded: "配方已载入。",
   noRecipe: "这张图里没有配方。", dropAnywhere: "松手即可载入配方。", language: "English", theme: "明暗", queue: "任务", nothingRuns: "没有任务。",
-  keys: "快捷键", keysText: "Ctrl+Enter 作画 · / 回到文字 · 1 到 7 切换房间 · Ctrl+Z 撤销 · ? 显示本说明", pickTwoOrMore: "按住 Ctrl 点击可选多张。",
+  keys: "快捷键", keysText: "Ctrl+Enter 作画 · / 回到文字 · 1 到 7 切换房间 · Ctrl+Z 撤销 · ? 显示本说明", select: "选择",
   original: "原图", result: "结果", cancelled: "已取消", done: "完成", none: "不保留", luminance: "只保留明暗", recolour: "换色", histogram: "直方图",
 };
 

@@ -1,16 +1,19 @@
 """Where a studio keeps its things; server and workers share the folder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from danqing.gallery import Gallery
 from danqing.jobs.store import Store
-from danqing.jobs.uploads import Uploads
+from danqing.jobs.uploads import Uploads, rewritten
 
 
 @dataclass(frozen=True)
 class Place:
     folder: Path
+    rewrite: Callable[[bytes], bytes] = rewritten
+    """how uploads are decoded"""
 
     def store(self) -> Store:
         return Store(self.folder / "jobs.sqlite")
@@ -25,4 +28,4 @@ class Place:
 
     @property
     def uploads(self) -> Uploads:
-        return Uploads(self.folder / "uploads")
+        return Uploads(self.folder / "uploads", self.rewrite)

@@ -3,6 +3,9 @@
 import hashlib
 import io
 import re
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from PIL import Image
@@ -10,26 +13,52 @@ from PIL import Image
 from danqing.errors import NotFoundError, UsageError
 from danqing.images.reading import read_rgba
 from danqing.images.writing import write_atomic
+from danqing.jobs.helper import Helper, serve
 
 LARGEST = 64_000_000
 """bytes"""
 NAME = re.compile("[0-9a-f]{32}")
 
 
+PATIENCE = 30.0
+"""seconds that a picture may take to be decoded"""
+MEMORY = 3_000_000_000
+"""bytes of address space of the process that decodes"""
+
+
+def rewritten(data: bytes) -> bytes:
+    """Any picture as a PNG of its pixels alone. Raises BadInputError."""
+    memory = io.BytesIO()
+    Image.fromarray(read_rgba(data)).save(memory, "PNG", compress_level=1)
+    return memory.getvalue()
+
+
+def decoder() -> Helper:
+    """`rewritten` in a process of its own with little memory: what a broken file breaks is not the server."""
+    return Helper(decodings, PATIENCE, "The picture broke the program that was to read it; give another.")
+
+
+def decodings(pipe: Connection) -> None:
+    with suppress(ImportError, ValueError, OSError):  # systems that know no such limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    serve(pipe, rewritten)
+
+
 class Uploads:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, rewrite: Callable[[bytes], bytes] = rewritten) -> None:
+        self.folder, self.rewrite = folder, rewrite
 
     def put(self, data: bytes) -> str:
         """The id of a picture; the same picture has the same id. Raises UsageError, BadInputError, DiskError."""
         if len(data) > LARGEST:
             raise UsageError(f"An upload of {len(data):,} bytes is too large; give at most {LARGEST:,}.")
-        memory = io.BytesIO()
-        Image.fromarray(read_rgba(data)).save(memory, "PNG", compress_level=1)
-        name = hashlib.sha256(memory.getvalue()).hexdigest()[:32]
+        png = self.rewrite(data)
+        name = hashlib.sha256(png).hexdigest()[:32]
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / f"{name}.png").exists():
-            write_atomic(self.folder / f"{name}.png", memory.getvalue())
+            write_atomic(self.folder / f"{name}.png", png)
         return name
 
     def path(self, name: str) -> Path:

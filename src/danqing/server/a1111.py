@@ -172,7 +172,7 @@ def started(uploads: Uploads, given: Mapping[str, Any]) -> dict[str, Any]:
     """The picture to start from; white of a mask is painted anew, as in ours, black if it is to be inverted."""
     wishes: dict[str, Any] = {"image": uploads.put(decoded(given["init_images"][0])), "tile": False}
     if given.get("mask"):
-        mask = read_rgba(decoded(given["mask"]))
+        mask = read_rgba(uploads.path(uploads.put(decoded(given["mask"]))))
         grey = mask[..., :3]
         wishes["mask"] = uploads.put(encode_array(255 - grey if given.get("inpainting_mask_invert") else grey))
     if given.get("denoising_strength") is not None:
@@ -232,15 +232,15 @@ def described(job: Job, files: list[bytes], given: Mapping[str, Any]) -> dict[st
 
 async def upscaled(asker: Asker, request: Request, given: Mapping[str, Any], picture: Any) -> str:
     data = decoded(picture)
-    rgba = await anyio.to_thread.run_sync(read_rgba, data)
-    longest = max(rgba.shape[:2])
+    upload = await anyio.to_thread.run_sync(asker.place.uploads.put, data)
+    with Image.open(asker.place.uploads.path(upload)) as image:
+        longest = max(image.size)
     if whole(given, "resize_mode", 0) == 1:
         size = max(whole(given, "upscaling_resize_w", 512), whole(given, "upscaling_resize_h", 512))
     else:
         size = round(longest * float(given.get("upscaling_resize") or 2))
     if size <= longest:
         return base64.b64encode(data).decode()
-    upload = await anyio.to_thread.run_sync(asker.place.uploads.put, data)
     job = await asker.ask(request, "upscale", {"picture": upload, "size": size})
     return base64.b64encode((await anyio.to_thread.run_sync(asker.pictures, job))[0]).decode()
 

@@ -1,6 +1,7 @@
 """The server: our own routes, the doors of three other programs, one guard around all of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,8 +11,8 @@ from starlette.exceptions import HTTPException
 from danqing import errors
 from danqing.errors import DanqingError
 from danqing.jobs import Place
-from danqing.jobs.live import Live
-from danqing.jobs.uploads import LARGEST
+from danqing.jobs.live import live as live_painter
+from danqing.jobs.uploads import LARGEST, decoder
 from danqing.server import a1111, comfy, live, openai, page, studio
 from danqing.server.asking import Asker
 from danqing.server.guard import Guard, Rules, problem
@@ -42,6 +43,7 @@ def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool =
     app = FastAPI(
         title="Danqing", version=__version__, docs_url=None, redoc_url=None, openapi_url=f"{API}/openapi.json"
     )
+    place = replace(place, rewrite=decoder().ask)
     app.state.place = place
     answer_errors(app)
     asker, memory = Asker(place), comfy.Memory()
@@ -50,8 +52,7 @@ def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool =
     app.include_router(a1111.router(asker, studio.drawing_styles()))
     for prefix in ("", "/api"):
         app.include_router(comfy.router(asker, memory), prefix=prefix, include_in_schema=not prefix)
-    app.state.live = Live()
-    app.include_router(live.router(app.state.live))
+    app.include_router(live.router(live_painter()))
     if with_page:
         page.serve(app)
     return Guard(app, Rules(token, hosts, LARGE))

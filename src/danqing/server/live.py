@@ -13,7 +13,7 @@ import anyio
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from danqing.errors import DanqingError
-from danqing.jobs.live import Live
+from danqing.jobs.helper import Helper
 from danqing.jobs.uploads import LARGEST
 from danqing.server.studio import API
 
@@ -39,7 +39,7 @@ class Newest:
         return frame
 
 
-def router(live: Live) -> APIRouter:
+def router(painter: Helper) -> APIRouter:
     routes = APIRouter(prefix=API)
 
     @routes.websocket("/live")
@@ -59,7 +59,7 @@ def router(live: Live) -> APIRouter:
             while True:
                 number, wishes, drawing = await newest.take()
                 try:
-                    painted = await anyio.to_thread.run_sync(live.paint, wishes, drawing)
+                    painted = await anyio.to_thread.run_sync(painter.ask, wishes, drawing)
                     await socket.send_bytes(struct.pack(">I", number) + painted)
                 except DanqingError as error:
                     await socket.send_text(json.dumps({"frame": number, "error": str(error)}))

@@ -136,13 +136,14 @@ async def brought(file: Any) -> bytes:
 
 def edited(uploads: Uploads, image: bytes, mask: bytes | None) -> dict[str, Any]:
     """Their mask is painted where it is transparent; ours is painted where it is white."""
-    rgba = read_rgba(image)
-    holes = rgba[..., 3] if mask is None else read_rgba(mask)[..., 3]
+    whole_picture = uploads.put(image)
+    rgba = read_rgba(uploads.path(whole_picture))
+    holes = rgba[..., 3] if mask is None else read_rgba(uploads.path(uploads.put(mask)))[..., 3]
     whole = holes.min() == 255
     if whole and mask is not None:
         raise UsageError("The mask is transparent nowhere, so there is nothing to paint; make it transparent there.")
     if whole:  # a picture to start from
-        return {"image": uploads.put(image)}
+        return {"image": whole_picture}
     white = np.repeat(255 - holes[..., None], 3, axis=2)
     return {
         "image": uploads.put(encode_array(np.ascontiguousarray(rgba[..., :3]))),

@@ -141,13 +141,18 @@ HEALTHY = {family: Fault(family) for family in STEPS}
 
 
 LONG = 2000
+PLAIN = {"loss": "non-saturating", "penalty": "none"}
+"""the classic game, whose critic learns few pictures by heart; the default's penalties keep it from that"""
 TREATED: dict[str, tuple[Fault, Fault]] = {
     "collapse": (FAULTS["collapse"][0].longer(LONG), Fault("gan", steps=LONG)),
     "divergence": (
         Fault("vae", {"rate": "constant"}, break_run=jolt, steps=LONG),
         Fault("vae", {"rate": "constant"}, steps=LONG),
     ),
-    "critic-overfits": (Fault("gan", pictures=60, steps=LONG), Fault("gan", {"augment": 1.0}, pictures=60, steps=LONG)),
+    "critic-overfits": (
+        Fault("gan", PLAIN, pictures=500, steps=2 * LONG),
+        Fault("gan", {**PLAIN, "augment": 1.0}, pictures=500, steps=2 * LONG),
+    ),
 }
 """illness -> a training that falls ill, and a healthy one of the same length"""
 

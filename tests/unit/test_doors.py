@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,16 +35,20 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(200):
-            try:
-                httpx2.get(f"{address}{API}/kinds", headers={"authorization": f"Bearer {TOKEN}"})
-                break
-            except httpx2.TransportError:
-                time.sleep(0.1)
+        until_it_answers(address)
         yield address
     finally:
         server.terminate()
         server.wait(30)
+
+
+def until_it_answers(address: str) -> None:
+    for _ in range(300):
+        try:
+            httpx2.get(f"{address}{API}/kinds", headers={"authorization": f"Bearer {TOKEN}"})
+            return
+        except httpx2.TransportError:
+            time.sleep(0.1)
 
 
 def opened(data: bytes) -> Image.Image:
@@ -266,3 +271,75 @@ def test_comfy_echoes_ids_and_refuses_strange_nodes(base: str) -> None:
         assert info["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"][0]
         assert info["KSampler"]["input"]["required"]["sampler_name"][0]
         assert client.get("/system_stats").json()["devices"]
+
+
+# Workers elsewhere
+
+
+def test_the_same_jobs_give_the_same_pictures_wherever_they_are_done(base: str, tmp_path: Path, square: bytes) -> None:
+    """One worker here; two workers afar, one of them killed again and again: not a byte differs."""
+    wishes = [{"prompt": prompt, "n": 2, "steps": 2, "size": 128, "seed": 5} for prompt in ("red apple", "橘猫", "owl")]
+
+    def painted(address: str) -> list[list[bytes]]:
+        with httpx2.Client(
+            base_url=f"{address}{API}", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30
+        ) as client:
+            upload = client.post("/uploads", content=square).json()["id"]
+            asked = [("paint", one) for one in wishes] + [("vary", {"picture": upload, "n": 1, "steps": 2, "seed": 3})]
+            ids = [client.post("/jobs", json={"kind": kind, "wishes": one}).json()["id"] for kind, one in asked]
+            for _ in range(1200):
+                jobs = [client.get(f"/jobs/{one}").json() for one in ids]
+                if all(job["state"] in ("done", "failed") for job in jobs):
+                    break
+                time.sleep(0.1)
+            assert [job["state"] for job in jobs] == ["done"] * 4, [job["message"] for job in jobs]
+            return [[client.get(f"/pictures/{one}/file").content for one in job["pictures"]] for job in jobs]
+
+    here = painted(base)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address, begin = f"http://127.0.0.1:{port}", [sys.executable, "-m", "danqing"]
+    serve = ["serve", "--port", str(port), "--folder", str(tmp_path), "--token", TOKEN, "--workers", "0"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen([*begin, *serve], **quiet)  # type: ignore[call-overload]
+    worker = [*begin, "worker", "--server", address, "--token", TOKEN]
+    workers = [subprocess.Popen(worker, **quiet) for _ in range(2)]  # type: ignore[call-overload]
+    over = threading.Event()
+
+    def killer() -> None:
+        for _ in range(3):
+            if over.wait(2.5):
+                return
+            workers[0].kill()
+            workers[0].wait()
+            workers[0] = subprocess.Popen(worker, **quiet)  # type: ignore[call-overload]
+
+    thread = threading.Thread(target=killer)
+    try:
+        until_it_answers(address)
+        thread.start()
+        assert painted(address) == here
+    finally:
+        over.set()
+        thread.join()
+        for one in workers:
+            one.kill()
+            one.wait()
+        server.terminate()
+        server.wait(30)
+
+
+def test_a_worker_elsewhere_needs_the_token_and_gets_no_more_than_pictures(base: str) -> None:
+    from danqing.errors import DanqingError
+    from danqing.jobs.remote import Afar, Line
+
+    with pytest.raises(DanqingError, match="token"):
+        Afar(Line(base, "wrong-token")).claim("me:1:a", ["paint"])
+    afar = Afar(Line(base, TOKEN))
+    assert afar.claim("me:1:a", ["train", "teach"]) is None
+    with pytest.raises(DanqingError, match="not held"):
+        afar.add("nothing", "me:1:a", "nothing-000", b"", [])
+    for name in ("../../jobs.sqlite", "x" * 32):
+        with pytest.raises(DanqingError):
+            afar.upload(name)

@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 
 from danqing import registry
-from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError
+from danqing.errors import BadInputError, DanqingError, DiskError, NotFoundError, UsageError
 from danqing.images.reading import read
 from danqing.images.writing import encode_array, read_recipe
 from danqing.jobs import JOBS, Place, Store, Uploads, check
 from danqing.jobs import store as storing
 from danqing.jobs.desk import Desk
+from danqing.jobs.helper import Helper, serve
 from danqing.jobs.kinds import Files, kind
 from danqing.jobs.wishes import Wanted
-from danqing.jobs.worker import Worker
+from danqing.jobs.worker import Worker, worker_of
 from danqing.types import Progress
 
 KINDS = ("count", "fail", "crash", "greedy")
@@ -83,8 +84,11 @@ def store(tmp_path: Path, clock: Clock) -> Store:
 
 @pytest.fixture
 def worker(store: Store, tmp_path: Path) -> Worker:
-    worker = Worker(Place(tmp_path))
-    worker.store = store
+    worker = worker_of(Place(tmp_path))
+    site: Any = worker.site
+    site.store = store
+    for name in ("renew", "keep", "release", "end"):
+        setattr(site, name, getattr(store, name))
     return worker
 
 
@@ -109,7 +113,7 @@ def test_a_job_is_done_and_its_files_lie_there(store: Store, worker: Worker) -> 
     assert worker.work_once() and not worker.work_once()
     ended = store.get(job.id)
     assert (ended.state, ended.done, ended.files, ended.attempts) == ("done", 1.0, ("end.txt",), 1)
-    assert (worker.place.results / job.id / "end.txt").read_bytes() == b"3"
+    assert (worker.site.place.results / job.id / "end.txt").read_bytes() == b"3"
 
 
 @pytest.mark.parametrize(
@@ -124,8 +128,8 @@ def test_a_job_that_fails_says_why_and_stops_no_other(store: Store, worker: Work
 
 def test_unknown_kinds_wishes_and_uploads_are_refused_in_a_sentence(store: Store, worker: Worker) -> None:
     jobs = [store.submit("count", {"too": 1}), store.submit("vary", {"picture": "../../etc/passwd"})]
-    upload = worker.place.uploads.put(encode_array(np.full((32, 32, 3), 77, np.uint8)))
-    path = str(worker.place.uploads.path(upload))  # a picture that is there, but by its path
+    upload = worker.site.place.uploads.put(encode_array(np.full((32, 32, 3), 77, np.uint8)))
+    path = str(worker.site.place.uploads.path(upload))  # a picture that is there, but by its path
     jobs.append(store.submit("stylize", {"picture": upload, "styles": [path]}))
     assert worker.work_once() and worker.work_once() and worker.work_once()
     said = [store.get(job.id).message for job in jobs]
@@ -145,10 +149,10 @@ def test_a_waiting_job_is_cancelled_at_once_a_running_one_within_a_step(store: S
             store.cancel(job)
         return renew(job, name, done, message)
 
-    store.renew = cancelled_at_three  # type: ignore[method-assign]
+    worker.site.renew = cancelled_at_three  # type: ignore[method-assign]
     assert worker.work_once()
     assert store.get(running.id).state == "cancelled" and seen[-1] == "3"
-    assert not (worker.place.results / running.id).exists()
+    assert not (worker.site.place.results / running.id).exists()
     assert store.cancel(running.id).message == "Cancelled."
 
 
@@ -235,7 +239,7 @@ def test_a_full_disk_keeps_what_was_accepted(store: Store) -> None:
 
 
 def work_until_killed(folder: Path) -> None:
-    Worker(Place(folder)).run()
+    worker_of(Place(folder)).run()
 
 
 def test_workers_that_are_killed_at_any_moment_lose_and_double_nothing(tmp_path: Path) -> None:
@@ -251,7 +255,7 @@ def test_workers_that_are_killed_at_any_moment_lose_and_double_nothing(tmp_path:
         assert process.pid
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-    worker = Worker(Place(tmp_path))
+    worker = worker_of(Place(tmp_path))
     while worker.work_once():
         pass
     ended = [store.get(job) for job in jobs]
@@ -262,6 +266,34 @@ def test_workers_that_are_killed_at_any_moment_lose_and_double_nothing(tmp_path:
         names = [path.name for path in (tmp_path / "results" / job.id).glob("*.txt")] if job.state == "done" else []
         assert names == list(job.files)
         assert all((tmp_path / "results" / job.id / name).read_bytes() == b"4" for name in names)
+
+
+def broken(pipe: Any) -> None:
+    serve(pipe, dies)
+
+
+def dies(what: str) -> bytes:
+    if what == "die":
+        os._exit(1)
+    if what == "sleep":
+        time.sleep(60)
+    if what == "hunger":
+        raise MemoryError
+    return what.encode()
+
+
+def test_a_helper_that_breaks_is_begun_anew() -> None:
+    helper = Helper(broken, 30.0, "It was lost; ask again.")
+    assert helper.ask("good") == b"good"
+    for what, patience in (("die", 30.0), ("sleep", 0.3)):
+        helper.patience = patience
+        with pytest.raises(DanqingError, match="lost"):
+            helper.ask(what)
+        helper.patience = 30.0
+        assert helper.ask("good") == b"good"
+    with pytest.raises(BadInputError, match="memory"):
+        helper.ask("hunger")
+    helper.stop()
 
 
 def test_uploads_are_written_anew_and_have_no_paths(tmp_path: Path) -> None:
@@ -284,7 +316,7 @@ def test_a_painting_job_gives_the_pictures_that_the_command_gives(store: Store, 
     assert worker.work_once()
     ended = store.get(job.id)
     assert ended.state == "done" and ended.pictures == (f"{job.id}-000",), ended.message
-    path = worker.gallery.existing(ended.pictures[0])
+    path = worker.site.gallery.existing(ended.pictures[0])
     made = read(path)
     assert (made == api.paint(**wishes).result().pictures[0].pixels[..., :3]).all()  # type: ignore[arg-type]
     recipe = read_recipe(path)

@@ -20,7 +20,7 @@ from danqing.images.writing import encode_array
 from danqing.jobs import JOBS, Place
 from danqing.jobs.kinds import kind
 from danqing.jobs.wishes import Wanted
-from danqing.jobs.worker import Worker
+from danqing.jobs.worker import worker_of
 from danqing.server.app import create_app
 from danqing.server.guard import COOKIE
 from danqing.server.studio import API, changes, news
@@ -59,7 +59,7 @@ def dots() -> Iterator[None]:
 
 
 def work(place: Place) -> None:
-    worker = Worker(place)
+    worker = worker_of(place)
     while worker.work_once():
         pass
 

@@ -130,18 +130,25 @@ def rebuild(talk: Talk, folder: Folder = None) -> dict[str, Any]:
 def worker(
     talk: Talk,
     folder: Folder = None,
+    server: Annotated[
+        str | None, typer.Option(help="Address of a studio elsewhere, http://HOST:7860; needs --token.")
+    ] = None,
+    token: Annotated[str | None, typer.Option(help="Of that studio.", envvar="DANQING_TOKEN")] = None,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", help="Stop when the program that began it is gone.")
     ] = False,
 ) -> dict[str, Any]:
-    """Paint the jobs that a server has taken; any number of workers may share one folder. Ctrl+C gives the job back."""
+    """Paint the jobs that a studio has taken, here or on another machine; any number of workers may share one queue.
+    Ctrl+C gives the job back."""
     from danqing.jobs import Place
-    from danqing.jobs.worker import Worker
+    from danqing.jobs.remote import Afar, Line
+    from danqing.jobs.worker import Worker, worker_of
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    place = Place(home(folder))
-    one = Worker(place)
-    talk.note(f"Working for {place.folder}.")
+    if server and not token:
+        raise UsageError(f"{server} asks for a token; give the one it printed with --token.")
+    one = Worker(Afar(Line(server.rstrip("/"), token or ""))) if server else worker_of(Place(home(folder)))
+    talk.note(f"Working for {server or home(folder)}.")
     parent = os.getppid()
     one.run(lambda: with_parent and os.getppid() != parent)
     return {}

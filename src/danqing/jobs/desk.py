@@ -1,24 +1,23 @@
 """What a job has at hand: the pictures that were brought for it, and a place for what it makes."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from danqing.errors import UsageError
-from danqing.gallery import Gallery
 from danqing.images.writing import encode_png
 from danqing.jobs.job import Job
-from danqing.jobs.uploads import NAME, Uploads
+from danqing.jobs.site import Site
+from danqing.jobs.uploads import NAME
 from danqing.types import Picture
 
 
 class Desk:
-    def __init__(
-        self, job: Job, uploads: Uploads, gallery: Gallery, folder: Path, shown: Callable[[str], object]
-    ) -> None:
-        """`folder`: for files of this job, made when it is needed; `shown` is told the id of every picture made."""
-        self.job, self.uploads, self.gallery, self.folder, self.shown = job, uploads, gallery, folder, shown
+    def __init__(self, job: Job, site: Site, worker: str) -> None:
+        self.job, self.site, self.worker = job, site, worker
+        self.folder = site.place_of(job.id)
+        """for files of this job, made when it is needed"""
         self.parents: list[str] = []
 
     def picture(self, name: Any) -> Path:
@@ -26,16 +25,15 @@ class Desk:
         if not isinstance(name, str):
             raise UsageError(f"{name!r} is no picture; give the id of an upload, or of a picture in the gallery.")
         if NAME.fullmatch(name):
-            return self.uploads.path(name)
-        path = self.gallery.existing(name)
+            return self.site.upload(name)
+        path = self.site.existing(name)
         self.parents.append(name)
         return path
 
     def keep(self, place: int, picture: Picture) -> None:
         """Put a picture into the gallery, and say so. A job that is done again puts the same ones there."""
         name = f"{self.job.id}-{place:03d}"
-        self.gallery.add(name, encode_png(picture), self.job.id, list(dict.fromkeys(self.parents)))
-        self.shown(name)
+        self.site.add(self.job.id, self.worker, name, encode_png(picture), list(dict.fromkeys(self.parents)))
 
     def data(self, names: Sequence[Any]) -> Path:
         """A folder with copies of pictures, in their order."""

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from danqing import registry
 from danqing.errors import DanqingError
@@ -16,8 +15,8 @@ from danqing.jobs import kinds
 from danqing.jobs.desk import Desk
 from danqing.jobs.job import Job
 from danqing.jobs.place import Place
-from danqing.jobs.store import LEASE, Store
-from danqing.jobs.wishes import public_files
+from danqing.jobs.site import Here, Site
+from danqing.jobs.store import LEASE
 
 TOLD_EVERY = 0.2
 """seconds between two notes of progress"""
@@ -26,88 +25,77 @@ IDLE = 0.2
 
 
 class Worker:
-    """Does the jobs of a place: pictures go to its gallery, files to results/JOB/."""
+    """Does the jobs of a site."""
 
-    def __init__(self, place: Place) -> None:
-        """Raises DiskError, UsageError."""
-        self.place, self.store, self.gallery = place, place.store(), place.gallery()
+    def __init__(self, site: Site) -> None:
+        self.site = site
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def run(self, stops: Callable[[], bool] = lambda: False) -> None:
         """Work until it is to stop; on Ctrl+C the job in hand goes back."""
         while not stops():
-            if not self.work_once() and not self.look_once():
+            if not self.work_once() and not self.site.look():
                 time.sleep(IDLE)
-
-    def look_once(self) -> bool:
-        """Where there is nothing to do: find what one picture of the gallery looks like; False where all are known."""
-        for name in self.gallery.index.strange(1):
-            self.gallery.set_likeness(name, kinds.likeness(self.gallery.path(name)))
-            return True
-        return False
 
     def work_once(self) -> bool:
         """Do the next job; False where none waits."""
-        self.store.give_back_of(lost_here)
-        job = self.store.claim(self.name, registry.names("job"))
+        site = self.site
+        job = site.claim(self.name, site.kinds or registry.names("job"))
         if job is None:
             return False
         try:
-            with Pulse(self.store.path, job.id, self.name):
+            with Pulse(site, job.id, self.name):
                 self.do(job)
         except DanqingError as error:
-            self.store.end(job.id, self.name, "failed", str(error))
+            site.end(job.id, self.name, "failed", str(error))
         except MemoryError:
-            self.store.end(job.id, self.name, "failed", "It needed more memory than there is; ask for less at once.")
+            site.end(job.id, self.name, "failed", "It needed more memory than there is; ask for less at once.")
         except Exception as error:  # one bad job must not stop the others
             message = f"Something went wrong inside ({type(error).__name__}: {error}); please report it."
-            self.store.end(job.id, self.name, "failed", message)
+            site.end(job.id, self.name, "failed", message)
         except BaseException:
-            self.store.release(job.id, self.name)
+            site.release(job.id, self.name)
             raise
         return True
 
     def do(self, job: Job) -> None:
         work: kinds.Kind = registry.get("job", job.kind)
-        folder = self.place.results / job.id
-        desk = Desk(
-            job, self.place.uploads, self.gallery, folder, lambda name: self.store.show(job.id, self.name, name)
-        )
+        desk = Desk(job, self.site, self.name)
         steps, told = work(job.wishes, desk), 0.0
         try:
             while True:
                 progress = next(steps)
                 if time.monotonic() - told > TOLD_EVERY or progress.message:
                     told = time.monotonic()
-                    if not self.store.renew(job.id, self.name, progress.done, progress.message):
+                    if not self.site.renew(job.id, self.name, progress.done, progress.message):
                         return
         except StopIteration as end:
             files: Mapping[str, bytes] = end.value
         finally:
             steps.close()
         for name, data in files.items():
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomic(folder / name, data)
-        self.store.end(job.id, self.name, "done", files=public_files(folder, job.kind))
+            desk.folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(desk.folder / name, data)
+        self.site.end(job.id, self.name, "done", files=self.site.leave(job, self.name))
 
 
 class Pulse:
     """Keeps a lease alive through steps that take long, from a thread of its own."""
 
-    def __init__(self, path: Path, job: str, worker: str) -> None:
-        self.path, self.job, self.worker = path, job, worker
+    def __init__(self, site: Site, job: str, worker: str) -> None:
+        self.site, self.job, self.worker = site, job, worker
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.beat, daemon=True)
 
     def beat(self) -> None:
-        store: Store | None = None
+        site: Site | None = None
         while not self.over.wait(LEASE / 3):
-            with suppress(DanqingError):  # a busy or full disk now is asked again soon
-                store = store or Store(self.path)
-                if not store.keep(self.job, self.worker):
+            with suppress(DanqingError):  # a busy or full disk, or a lost line, now is asked again soon
+                site = site or self.site.another()
+                if not site.keep(self.job, self.worker):
                     break
-        if store:
-            store.close()
+        if site:
+            site.close()
 
     def __enter__(self) -> "Pulse":
         self.thread.start()
@@ -118,15 +106,6 @@ class Pulse:
         self.thread.join()
 
 
-def lost_here(worker: str) -> bool:
-    """Whether a worker was a process of this machine that is no more; of others only their lease tells."""
-    host, pid, _ = worker.split(":")
-    if host != socket.gethostname() or int(pid) == os.getpid():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+def worker_of(place: Place) -> Worker:
+    """One for a folder of this machine. Raises DiskError, UsageError."""
+    return Worker(Here(place, kinds.likeness))

@@ -13,7 +13,7 @@ from danqing.errors import DanqingError
 from danqing.jobs import Place
 from danqing.jobs.live import live as live_painter
 from danqing.jobs.uploads import LARGEST, decoder
-from danqing.server import a1111, comfy, live, openai, page, studio
+from danqing.server import a1111, comfy, live, openai, page, studio, work
 from danqing.server.asking import Asker
 from danqing.server.guard import Guard, Rules, problem
 from danqing.server.studio import API
@@ -31,7 +31,7 @@ JOB = 2_000_000
 PICTURED = 4 * LARGEST // 3
 """bytes of a request whose pictures are base64"""
 LARGE = {
-    f"{API}/uploads": LARGEST, f"{API}/recipes": LARGEST, f"{API}/jobs": JOB,
+    f"{API}/uploads": LARGEST, f"{API}/recipes": LARGEST, f"{API}/jobs": JOB, f"{API}/work/": LARGEST,
     f"{openai.PREFIX}/images/edits": 2 * LARGEST, f"{openai.PREFIX}/images/variations": LARGEST,
     **{f"{a1111.PREFIX}/{name}": PICTURED for name in a1111.PICTURED},
     **{f"{prefix}{path}": LARGEST for path in comfy.LARGE_ROUTES for prefix in ("", "/api")},
@@ -48,6 +48,7 @@ def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool =
     answer_errors(app)
     asker, memory = Asker(place), comfy.Memory()
     app.include_router(studio.router)
+    app.include_router(work.router)
     app.include_router(openai.router(asker))
     app.include_router(a1111.router(asker, studio.drawing_styles()))
     for prefix in ("", "/api"):

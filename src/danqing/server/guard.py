@@ -38,7 +38,11 @@ class Rules:
     hosts: Sequence[str]
     """exact values of the Host header, ports included"""
     large: Mapping[str, int]
-    """path -> bytes that a request to it may have; SMALL elsewhere"""
+    """path, or its beginning where it ends in '/' -> bytes that a request to it may have; SMALL elsewhere"""
+
+    def most(self, path: str) -> int:
+        begun = [size for known, size in self.large.items() if known.endswith("/") and path.startswith(known)]
+        return self.large.get(path, max(begun, default=SMALL))
 
 
 class Guard:
@@ -59,7 +63,7 @@ class Guard:
         if status:
             await refuse(send, scope["type"], status, reason)
             return
-        limit = self.rules.large.get(scope.get("path", ""), SMALL)
+        limit = self.rules.most(scope.get("path", ""))
         await self.app(scope, limited(receive, limit), with_headers(send))
 
     def verdict(self, scope: Scope, headers: Mapping[str, str]) -> tuple[int, str]:
@@ -73,7 +77,7 @@ class Guard:
             return 401, "The token is missing or wrong; open the address that the server printed."
         if not headers.get("content-length", "0").isdecimal():
             return 400, "The length of the request is no number."
-        if int(headers.get("content-length", "0")) > self.rules.large.get(scope.get("path", ""), SMALL):
+        if int(headers.get("content-length", "0")) > self.rules.most(scope.get("path", "")):
             return 413, LARGE
         return 0, ""
 

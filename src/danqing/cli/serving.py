@@ -27,10 +27,17 @@ Folder = Annotated[
 
 
 Port = Annotated[int, typer.Option(help="Of this machine.", min=1, max=65535)]
-Token = Annotated[str | None, typer.Option(help="What clients must know; made and kept if left out.")]
+Token = Annotated[
+    str | None, typer.Option(help="What clients must know; made and kept if left out.", envvar="DANQING_TOKEN")
+]
 Workers = Annotated[int, typer.Option(help="Processes that paint; 0 for workers that you start yourself.", min=0)]
 Listen = Annotated[
     str, typer.Option(metavar="ADDRESS", help="Of this machine; any but its own (127.0.0.1) needs a --token.")
+]
+
+
+Names = Annotated[
+    list[str] | None, typer.Option("--name", help="Another name that clients reach it by, as a host name of a network.")
 ]
 
 
@@ -41,10 +48,11 @@ def studio(
     token: Token = None,
     workers: Workers = 1,
     listen: Listen = HERE,
+    name: Names = None,
     open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> dict[str, Any]:
     """The page to paint with eyes and hands, and the API, on this machine. Ctrl+C stops; no job is lost."""
-    return served(talk, Door(listen, port), home(folder), token, workers, page=True, show=open)
+    return served(talk, Door(listen, port, tuple(name or ())), home(folder), token, workers, page=True, show=open)
 
 
 def serve(
@@ -54,15 +62,17 @@ def serve(
     token: Token = None,
     workers: Workers = 1,
     listen: Listen = HERE,
+    name: Names = None,
 ) -> dict[str, Any]:
     """Take jobs over HTTP and paint them: an API for other programs, on this machine. Ctrl+C stops; no job is lost."""
-    return served(talk, Door(listen, port), home(folder), token, workers, page=False, show=False)
+    return served(talk, Door(listen, port, tuple(name or ())), home(folder), token, workers, page=False, show=False)
 
 
 @dataclass(frozen=True)
 class Door:
     listen: str
     port: int
+    names: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -72,7 +82,7 @@ class Door:
     def hosts(self) -> list[str]:
         """Exact Host headers that are answered."""
         names = {self.listen, "localhost"} if self.listen == HERE else {self.listen, socket.gethostname()}
-        return [f"{name}:{self.port}" for name in sorted(names)]
+        return [f"{name}:{self.port}" for name in sorted({*names, *self.names})]
 
 
 def served(

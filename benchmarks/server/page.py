@@ -20,15 +20,15 @@ def main() -> None:
     load = json.loads((HERE / "results" / "server-load.json").read_text())
     lines = [
         "# What the studio survives, and how quick it is", "",
-        "Written by `python benchmarks/server/page.py` from what was measured; nothing here is typed by hand. Smaller sizes",
-        "of the same run in the tests (`tests/unit/test_jobs.py`, `test_server.py`, `test_doors.py`).", "",
+        "Written by `python benchmarks/server/page.py` from what was measured; nothing here is typed by hand. Smaller",
+        "sizes of the same run in the tests (`tests/unit/test_jobs.py`, `test_server.py`, `test_doors.py`).", "",
         "## Faults", "", "    python benchmarks/server/faults.py", "",
         "| what was done to it | wanted | found |", "|---|---|---|",
         *(f"| {FAULTS[name][0]} | {FAULTS[name][1]} | {told(found)} |" for name, found in faults.items()), "",
         "## Load", "", "    python benchmarks/server/load.py", "", f"Machine: {load['machine']}.", "",
         "| what | wanted | found |", "|---|---|---|", *rows(load), "",
-        "Each reader asks once a second, as a page that is looked at does, while two workers paint grids of four at 512 px without",
-        "pause.", "",
+        "Each reader asks once a second, as a page that is looked at does, while two workers paint grids of four at",
+        "512 px without pause.", "",
     ]  # fmt: skip
     (HERE.parent / "docs" / "reliability.md").write_text("\n".join(lines), encoding="utf-8")
 

@@ -206,8 +206,8 @@ def test_restyle_follows_the_slider(page: Any, base: str) -> None:
     first = page.locator(".compare img").first.get_attribute("src")
     page.get_by_role("slider", name=said(page, "How freely", "自由程度")).fill("0.5")
     until(page, lambda: page.locator(".compare img").first.get_attribute("src") != first)
-    page.get_by_role("button", name="ink").click()
-    assert page.get_by_role("slider", name=said(page, "Weight: oil", "比重: oil")).count() == 1
+    page.get_by_role("button", name=said(page, "ink wash", "水墨")).click()
+    assert page.get_by_role("slider", name=said(page, "Weight: oil painting", "比重: 油画")).count() == 1
 
 
 @browser_there

@@ -23,7 +23,8 @@ from danqing.jobs.wishes import Wanted
 from danqing.jobs.worker import worker_of
 from danqing.server.app import create_app
 from danqing.server.guard import COOKIE
-from danqing.server.studio import API, changes, news
+from danqing.server.news import Bell
+from danqing.server.studio import API
 from danqing.types import Picture, Progress, Recipe
 
 TOKEN, HOST = "a-long-token", "127.0.0.1:7860"
@@ -178,10 +179,14 @@ def test_news_are_heard_from_where_one_left_off(place: Place) -> None:
     store.submit("dot", {"grey": 2})
 
     async def two() -> list[str]:
-        stream = news(place, first.version)
+        bell = Bell(place)
+        stream = bell.news(first.version)
         heard = [await anext(stream)]
         store.submit("dot", {"grey": 3})
-        return [*heard, await anext(stream)]
+        heard.append(await anext(stream))
+        await stream.aclose()  # type: ignore[attr-defined]
+        assert bell.listeners == 0
+        return heard
 
     began = time.monotonic()
     said = asyncio.run(two())
@@ -189,7 +194,7 @@ def test_news_are_heard_from_where_one_left_off(place: Place) -> None:
     seen = [json.loads(text.split("data: ")[1]) for text in said]
     assert [one["wishes"]["grey"] for one in seen] == [2, 3]
     assert said[0].startswith(f"id: {first.version + 1}\nevent: job\n")
-    assert changes(place, 99) == []
+    assert Bell(place).changes(99) == []
 
 
 def test_pictures_are_found_marked_thrown_away_and_exported(client: TestClient, place: Place) -> None:

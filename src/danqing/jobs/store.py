@@ -92,6 +92,10 @@ class Store(Database):
         )
         return [job_of(row) for row in rows]
 
+    def newest(self) -> int:
+        """The version of the last change, 0 where there was none."""
+        return self.next_version() - 1
+
     def cancel(self, job: str) -> Job:
         """A waiting job ends at once, a running one within a step of its worker; one that has ended stays as it is."""
         with self.change():

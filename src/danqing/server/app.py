@@ -16,6 +16,7 @@ from danqing.jobs.uploads import LARGEST, decoder
 from danqing.server import a1111, comfy, live, openai, page, studio, work
 from danqing.server.asking import Asker
 from danqing.server.guard import Guard, Rules, problem
+from danqing.server.news import Bell
 from danqing.server.studio import API
 from danqing.version import __version__
 
@@ -44,7 +45,7 @@ def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool =
         title="Danqing", version=__version__, docs_url=None, redoc_url=None, openapi_url=f"{API}/openapi.json"
     )
     place = replace(place, rewrite=decoder().ask)
-    app.state.place = place
+    app.state.place, app.state.bell = place, Bell(place)
     answer_errors(app)
     asker, memory = Asker(place), comfy.Memory()
     app.include_router(studio.router)

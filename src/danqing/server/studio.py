@@ -2,8 +2,7 @@
 
 import io
 import json
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Annotated, Any
@@ -18,15 +17,12 @@ from danqing.home import taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.tracing import to_svg
 from danqing.images.writing import read_recipe
-from danqing.jobs import JOBS, Job, Place, State, Store, check, public_files
+from danqing.jobs import JOBS, Place, State, Store, check, public_files
 from danqing.presets import looks
+from danqing.server.news import Bell, plain
 from danqing.server.words import reading
 
 API = "/api/v1"
-HEARD_EVERY = 0.15
-"""seconds between two looks for news"""
-ALIVE_EVERY = 15.0
-"""seconds after which a silent stream says that it is there"""
 KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 """of pictures, which never change under their id"""
 ALONE = {"content-security-policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
@@ -58,7 +54,13 @@ def hung(place: Annotated[Place, Depends(placed)]) -> Iterator[Gallery]:
         gallery.close()
 
 
+def rung(request: Request) -> Bell:
+    bell: Bell = request.app.state.bell
+    return bell
+
+
 Placed = Annotated[Place, Depends(placed)]
+Rung = Annotated[Bell, Depends(rung)]
 Opened = Annotated[Store, Depends(opened)]
 Hung = Annotated[Gallery, Depends(hung)]
 
@@ -72,9 +74,10 @@ def kinds() -> dict[str, Any]:
 
 
 @router.get("/styles")
-def styles() -> dict[str, list[str]]:
-    """Drawing styles of the painter, manners for photos, manners that were taught."""
-    return {"drawing": drawing_styles(), "manners": sorted(looks()), "taught": taught_names()}
+def styles() -> dict[str, Any]:
+    """Drawing styles of the painter; manners for photos with their titles in both languages; those that were taught."""
+    titles = {name: row["title"] for name, row in looks().items()}
+    return {"drawing": drawing_styles(), "manners": sorted(titles), "titles": titles, "taught": taught_names()}
 
 
 @router.get("/reading")
@@ -136,9 +139,9 @@ def job_file(store: Opened, place: Placed, job: str, name: str) -> FileResponse:
 
 
 @router.get("/events")
-def events(place: Placed, since: int = 0, last_event_id: Annotated[int | None, Header()] = None) -> StreamingResponse:
+def events(bell: Rung, since: int = 0, last_event_id: Annotated[int | None, Header()] = None) -> StreamingResponse:
     """Server-sent events: every change of every job from a version on."""
-    return StreamingResponse(news(place, last_event_id or since), media_type="text/event-stream")
+    return StreamingResponse(bell.news(last_event_id or since), media_type="text/event-stream")
 
 
 # Pictures.
@@ -245,31 +248,6 @@ async def recipe(request: Request) -> dict[str, Any]:
     if found is None:
         raise NotFoundError("There is no recipe in that picture; drop one that Danqing made.")
     return found.plain()
-
-
-async def news(place: Place, version: int) -> AsyncIterator[str]:
-    spoken = time.monotonic()
-    while True:
-        changed = await anyio.to_thread.run_sync(changes, place, version)
-        for job in changed:
-            version, spoken = job.version, time.monotonic()
-            yield f"id: {job.version}\nevent: job\ndata: {json.dumps(plain(job))}\n\n"
-        if time.monotonic() - spoken > ALIVE_EVERY:
-            spoken = time.monotonic()
-            yield ": still here\n\n"
-        await anyio.sleep(HEARD_EVERY)
-
-
-def changes(place: Place, version: int) -> list[Job]:
-    store = place.store()
-    try:
-        return store.changed_since(version)
-    finally:
-        store.close()
-
-
-def plain(job: Job) -> dict[str, Any]:
-    return asdict(job) | {"wishes": dict(job.wishes)}
 
 
 def drawing_styles() -> list[str]:

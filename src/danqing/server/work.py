@@ -11,7 +11,8 @@ from danqing.images.writing import write_atomic
 from danqing.jobs import JOBS, Place, Store, public_files
 from danqing.jobs.remote import KINDS
 from danqing.jobs.site import lost_here
-from danqing.server.studio import API, Hung, Opened, Placed, plain
+from danqing.server.news import plain
+from danqing.server.studio import API, Hung, Opened, Placed
 
 router = APIRouter(prefix=f"{API}/work")
 Worker = Annotated[str, Body(max_length=200, pattern=r"^[^:]+:\d+:\w+$")]

@@ -64,6 +64,7 @@ export interface Reading {
 export interface Styles {
   drawing: string[];
   manners: string[];
+  titles: Record<string, { en: string; zh: string }>;
   taught: string[];
 }
 

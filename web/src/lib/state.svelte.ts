@@ -33,7 +33,7 @@ export interface Asked {
 }
 
 const BLANK: Asked = {
-  prompt: "", negative: "", style: "any", seed: 0, fresh: true, steps: 6, guidance: 3, chaos: 0, size: 512, n: 4,
+  prompt: "", negative: "", style: "fluent", seed: 0, fresh: true, steps: 6, guidance: 3, chaos: 0, size: 512, n: 4,
   transparent: false, tile: false,
 };
 const kept = JSON.parse(localStorage.getItem("asked") ?? "{}") as Partial<Asked>;
@@ -141,7 +141,7 @@ setInterval(() => (clock.now = Date.now()), 1000);
 // Pictures that one room hands to another.
 
 export const handed = $state<{ canvas: string | null; restyle: string | null; blend: string[] }>({ canvas: null, restyle: null, blend: [] });
-export const known = $state<api.Styles>({ drawing: [], manners: [], taught: [] });
+export const known = $state<api.Styles>({ drawing: [], manners: [], titles: {}, taught: [] });
 export const askStyles = async (): Promise<void> => void Object.assign(known, (await tried(api.styles())) ?? {});
 
 /** The picture that is looked at in large; null for none. */

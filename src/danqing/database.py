@@ -22,16 +22,23 @@ class Database:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = not path.exists() or not path.stat().st_size
             self.base = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-            self.base.execute("PRAGMA journal_mode = WAL")
+            if fresh:
+                self.base.execute("PRAGMA journal_mode = WAL")  # kept in the file
             self.base.execute("PRAGMA synchronous = FULL")
-            with self.change():
-                self.prepare(versions)
+            if self.version() != len(versions):  # who only reads takes no lock
+                with self.change():
+                    self.prepare(versions)
         except (OSError, sqlite3.Error) as error:
             raise DiskError(f"{path} cannot be used ({error}); choose another place or free space.") from None
 
-    def prepare(self, versions: Sequence[str]) -> None:
+    def version(self) -> int:
         (version,) = self.base.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def prepare(self, versions: Sequence[str]) -> None:
+        version = self.version()
         if version > len(versions):
             raise UsageError(f"{self.path} was made by a newer Danqing; use that, or choose another place.")
         for number, statements in enumerate(versions[version:], version + 1):

@@ -160,6 +160,34 @@ def test_paint_look_mark_and_find(page: Any, base: str) -> None:
     until(page, lambda: page.locator(".grid .tile").count() == before)
 
 
+PAYLOADS = (
+    "<img src=x onerror=hit=1>", "<script>hit=1</script>", "'\"><svg onload=hit=1>", "javascript:hit=1",
+    "{@html hit=1}", "</textarea><script>hit=1</script>", "<iframe srcdoc='<script>parent.hit=1</script>'>",
+    "${hit=1}", "{{hit=1}}",
+)  # fmt: skip
+
+
+@browser_there
+def test_words_are_words_whatever_they_hold(page: Any, base: str) -> None:
+    """In the prompt, its light, the feed, the gallery, tags and the viewer; the page's policy would also complain."""
+    with httpx2.Client(base_url=f"{base}/api/v1", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
+        wishes = {"prompt": " ".join(PAYLOADS), "n": 1, "steps": 1, "size": 128}
+        job = client.post("/jobs", json={"kind": "paint", "wishes": wishes}).json()["id"]
+        until(page, lambda: client.get(f"/jobs/{job}").json()["state"] == "done")
+        (picture,) = client.get(f"/jobs/{job}").json()["pictures"]
+        client.patch(f"/pictures/{picture}", json={"tags": [one[:40] for one in PAYLOADS]})
+        client.post("/jobs", json={"kind": "stylize", "wishes": {"picture": "x", "styles": [PAYLOADS[0]]}})
+    page.fill("#words", " ".join(PAYLOADS))
+    page.wait_for_selector(".light .ignored")
+    page.get_by_role("button", name=said(page, "Work", "任务")).click()
+    page.goto(f"{base}/#gallery")
+    page.wait_for_selector(".grid .tile")
+    page.locator(".grid .tile").first.click()
+    page.wait_for_selector("dialog .mini, dialog form button")
+    page.wait_for_timeout(300)
+    assert page.evaluate("() => typeof window.hit") == "undefined"
+
+
 @browser_there
 def test_live_follows_words_and_hand(page: Any, base: str) -> None:
     page.goto(f"{base}/#live")

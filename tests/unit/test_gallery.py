@@ -3,13 +3,14 @@
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from danqing.errors import BadInputError, NotFoundError, UsageError
-from danqing.gallery import Gallery
+from danqing.gallery import Entry, Gallery
 from danqing.images.writing import encode_array, encode_png
 from danqing.types import Picture, Recipe
 
@@ -109,6 +110,25 @@ def test_the_same_id_replaces_and_a_foreign_file_is_refused(gallery: Gallery) ->
             gallery.add(bad, png(0, "x"))
     plain = gallery.add("p-9", encode_array(np.zeros((8, 9, 3), np.uint8)))
     assert (plain.width, plain.height, plain.recipe) == (9, 8, {})
+
+
+def test_a_job_done_again_keeps_what_was_said_of_its_pictures(gallery: Gallery) -> None:
+    gallery.mark("p-2", favourite=True, tags=["owl"])
+    again = gallery.add("p-2", png(2, "a blue owl with glasses"), "job", ["p-0"])
+    assert again.marks.favourite and again.marks.tags == ("owl",) and again.marks.parents == ("p-0",)
+    assert again.marks.created == 2.0
+
+
+def test_what_is_painted_while_the_index_is_rebuilt_stays(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = gallery.entries
+
+    def slow(troubles: list[str]) -> Iterator[Entry]:
+        yield from list(read(troubles))
+        gallery.add("p-late", png(7, "late"))
+
+    monkeypatch.setattr(gallery, "entries", slow)
+    assert gallery.rebuild() == (6, [])
+    assert ids(gallery.page(words="late")) == ["p-late"]
 
 
 def test_likeness_is_the_cosine(gallery: Gallery) -> None:

@@ -283,7 +283,7 @@ def dies(what: str) -> bytes:
 
 
 def test_a_helper_that_breaks_is_begun_anew() -> None:
-    helper = Helper(broken, 30.0, "It was lost; ask again.")
+    helper = Helper(broken, 30.0, DanqingError("It was lost; ask again."))
     assert helper.ask("good") == b"good"
     for what, patience in (("die", 30.0), ("sleep", 0.3)):
         helper.patience = patience

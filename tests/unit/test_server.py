@@ -107,6 +107,57 @@ def test_nonsense_gets_a_sentence(client: TestClient, ask: Any, status: int, say
     assert says in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"{API}/jobs", '{"kind": "paint", "wishes": {"prompt": "\\ud800"}}'),
+        (f"{API}/jobs", '{"kind": "paint", "wishes": {"prompt": "x", "guidance": NaN}}'),
+        (f"{API}/jobs", '{"kind": "paint", "wishes": {"prompt": "x", "seed": "abc"}}'),
+        (f"{API}/jobs", '{"kind": "vary", "wishes": {}}'),
+        (f"{API}/jobs", '{"kind": "evaluate", "wishes": {"models": "abc"}}'),
+        ("/v1/images/generations", '{"prompt": "x", "n": 1e999}'),
+        ("/v1/images/generations", '{"prompt": "x", "size": "axb"}'),
+        ("/v1/images/generations", '{"prompt": "x", "output_format": "psd"}'),
+        ("/v1/images/generations", '{"prompt": ["x"]}'),
+        ("/sdapi/v1/txt2img", '{"prompt": "x", "cfg_scale": "x"}'),
+        ("/sdapi/v1/txt2img", '{"prompt": "x", "styles": 5}'),
+        ("/sdapi/v1/txt2img", '{"prompt": "x", "enable_hr": true, "hr_scale": 1e999}'),
+        ("/sdapi/v1/img2img", '{"prompt": "x", "init_images": {"a": 1}}'),
+        ("/sdapi/v1/extra-batch-images", '{"imageList": ["x"]}'),
+        ("/sdapi/v1/png-info", '{"image": "AAAA"}'),
+        ("/prompt", '{"prompt": {"1": {"class_type": "KSampler"}}}'),
+        ("/prompt", '{"prompt": {"1": {"class_type": "KSampler", "inputs": {"seed": ["9", 0]}}, "2": 5}}'),
+        ("/prompt", "[1]"),
+        ("/history", '{"delete": 5}'),
+    ],
+)
+def test_nonsense_is_refused_at_every_door(client: TestClient, path: str, body: str) -> None:
+    answer = client.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 404, 422), answer.text
+
+
+def test_numbers_of_pages_have_bounds(client: TestClient) -> None:
+    for path in (f"{API}/pictures?before=99999999999999999999999", f"{API}/events?since=99999999999999999999999"):
+        assert client.get(path).status_code == 422
+
+
+def test_a_stranger_cookie_beside_ours_does_no_harm(client: TestClient) -> None:
+    client.headers.pop("authorization")
+    for other in ('a={"x": 1}', "x y=1", "expires=1", "=;;"):
+        assert client.get(f"{API}/kinds", headers={"cookie": f"{other}; {COOKIE}={TOKEN}"}).status_code == 200
+
+
+def test_a_job_that_was_stopped_goes_on(client: TestClient, place: Place) -> None:
+    job = client.post(f"{API}/jobs", json={"kind": "dot", "wishes": {"grey": 1}}).json()["id"]
+    assert client.post(f"{API}/jobs/{job}/again").status_code == 422
+    client.post(f"{API}/jobs/{job}/cancel")
+    assert client.post(f"{API}/jobs/{job}/again").json()["state"] == "waiting"
+    work(place)
+    assert client.get(f"{API}/jobs/{job}").json()["state"] == "done"
+    assert client.get(f"{API}/jobs?kind=paint").json()["jobs"] == []
+    assert len(client.get(f"{API}/jobs?kind=dot&kind=paint").json()["jobs"]) == 1
+
+
 def routes(client: TestClient) -> list[tuple[str, str]]:
     """Every route of the app, of every door."""
     guard: Any = client.app
@@ -285,3 +336,45 @@ def until(true: Any, seconds: float = 60) -> None:
     while not true():
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.1)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """No file of this server may grow beyond 60,000 bytes, as on a disk that is nearly full."""
+    import socket
+    import subprocess
+    import sys
+
+    import httpx2
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "run.py").write_text(
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from danqing.cli import main\n"
+        "from danqing.jobs import Place\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "    Place(Path(sys.argv[-1])).store().close()\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+        "    main()\n"
+    )
+    folder = tmp_path / "studio"
+    command = [sys.executable, str(tmp_path / "run.py"), "serve", "--workers", "0", "--port", str(port)]
+    server = subprocess.Popen([*command, "--token", TOKEN, "--folder", str(folder)], stderr=subprocess.DEVNULL)
+    try:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}{API}", headers=AUTH, timeout=30) as client:
+            until(lambda: reachable(client))
+            noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
+            refused = client.post("/uploads", content=encode_array(noise))
+            assert refused.status_code == 507 and "free space" in refused.json()["detail"]
+            assert list((folder / "uploads").glob("*")) == []
+            states = {client.post("/jobs", json={"kind": "paint", "wishes": {"prompt": "x" * 3000}}).status_code
+                      for _ in range(40)}  # fmt: skip
+            assert states <= {202, 507} and 507 in states
+            kept = client.get("/jobs?count=100").json()["jobs"]
+            assert kept and all(job["state"] == "waiting" for job in kept)
+    finally:
+        server.terminate()
+        server.wait(20)

@@ -110,7 +110,7 @@ def served(
     with painters(place.folder, workers):
         if show:
             threading.Timer(1.0, webbrowser.open, [f"{door.address}/?token={known}"]).start()
-        uvicorn.run(app, host=door.listen, port=door.port, log_level="warning")
+        uvicorn.run(app, host=door.listen, port=door.port, log_level="warning", timeout_graceful_shutdown=2)
     return {"address": door.address, "folder": str(place.folder)}
 
 
@@ -172,9 +172,11 @@ def home(folder: Path | None) -> Path:
 
 def kept_token(path: Path) -> str:
     """The token of this folder, made once; only its owner may read it."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24))
+    if not path.exists() or not path.read_text().strip():
+        part = path.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_urlsafe(24))
+        part.replace(path)
     return path.read_text().strip()
 
 

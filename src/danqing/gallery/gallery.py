@@ -74,6 +74,8 @@ class Gallery:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         marks = Marks(time.time() if created is None else created, job, tuple(parents))
+        if known := self.index.get(name):  # what people said of it stays
+            marks = replace(known.marks, job=job, parents=tuple(parents))
         entry = looked_at(name, io.BytesIO(png), marks)
         write_atomic(path, png)
         write_atomic(path.with_suffix(".json"), marks.text())
@@ -112,17 +114,18 @@ class Gallery:
         self, name: str, favourite: bool | None = None, tags: Sequence[str] | None = None, trashed: bool | None = None
     ) -> Entry:
         """Change what is given. Raises NotFoundError, UsageError, DiskError."""
-        entry = self.get(name)
-        marks = entry.marks
-        if favourite is not None:
-            marks = replace(marks, favourite=favourite)
-        if tags is not None:
-            marks = replace(marks, tags=checked_tags(tags))
-        if trashed is not None:
-            marks = replace(marks, trashed=(marks.trashed or time.time()) if trashed else None)
-        write_atomic(self.existing(name).with_suffix(".json"), marks.text())
-        changed = replace(entry, marks=marks)
-        self.index.put([changed])
+        with self.index.change():
+            entry = self.get(name)
+            marks = entry.marks
+            if favourite is not None:
+                marks = replace(marks, favourite=favourite)
+            if tags is not None:
+                marks = replace(marks, tags=checked_tags(tags))
+            if trashed is not None:
+                marks = replace(marks, trashed=(marks.trashed or time.time()) if trashed else None)
+            write_atomic(self.existing(name).with_suffix(".json"), marks.text())
+            changed = replace(entry, marks=marks)
+            self.index.put_one(changed)
         return changed
 
     def empty_trash(self) -> int:
@@ -143,6 +146,7 @@ class Gallery:
 
     def export(self, names: Sequence[str], target: BinaryIO) -> None:
         """A zip of pictures with a list of what each is made of (attribution.csv). Raises NotFoundError, UsageError."""
+        names = list(dict.fromkeys(names))
         if not 1 <= len(names) <= MOST_EXPORTED:
             raise UsageError(f"{len(names)} pictures came; export 1 to {MOST_EXPORTED:,} at once.")
         table = io.StringIO()
@@ -153,7 +157,7 @@ class Gallery:
                 entry, recipe = self.get(name), self.get(name).recipe
                 archive.write(self.existing(name), f"{name}.png")
                 rows.writerow([
-                    f"{name}.png", entry.prompt, recipe.get("model", ""), recipe.get("model_hash", ""),
+                    f"{name}.png", harmless(entry.prompt), recipe.get("model", ""), recipe.get("model_hash", ""),
                     recipe.get("seed", ""), f"{entry.width}x{entry.height}", " ".join(entry.marks.parents),
                 ])  # fmt: skip
             archive.writestr("attribution.csv", "\ufeff" + table.getvalue())
@@ -167,14 +171,14 @@ class Gallery:
         entries = sorted(self.entries(troubles), key=lambda entry: (entry.marks.created, entry.id))
         known = {entry.id for entry in entries}
         with self.index.change():
-            for (name,) in self.index.base.execute("SELECT id FROM pictures").fetchall():
-                if name not in known:
-                    troubles.append(f"{name} was in the index, and its file is gone.")
-            for table in ("pictures", "words", "lineage", "tags"):
-                self.index.base.execute(f"DELETE FROM {table}")
-            for entry in entries:
+            others = [name for name in self.index.names() if name not in known]
+            painted = [self.get(name) for name in others if self.path(name).is_file()]  # while the folder was read
+            gone = [name for name in others if not self.path(name).is_file()]
+            troubles += [f"{name} was in the index, and its file is gone." for name in gone]
+            self.index.clear()
+            for entry in (*entries, *painted):
                 self.index.put_one(entry)
-        return len(entries), troubles
+        return len(entries) + len(painted), troubles
 
     def entries(self, troubles: list[str]) -> Iterator[Entry]:
         """Everything that lies in the folder; what cannot be read is named in `troubles` and left where it is."""
@@ -213,6 +217,11 @@ def looked_at(name: str, source: Path | BinaryIO, marks: Marks) -> Entry:
         source.seek(0)
     recipe = read_recipe(source)
     return Entry(name, width, height, marks, recipe.plain() if recipe else {})
+
+
+def harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in "=+-@\t" and text else text
 
 
 def checked_tags(tags: Sequence[str]) -> tuple[str, ...]:

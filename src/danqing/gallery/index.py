@@ -58,6 +58,14 @@ class Index(Database):
             for table, column in (("pictures", "id"), ("lineage", "child"), ("tags", "id")):
                 self.base.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
 
+    def names(self) -> list[str]:
+        return [name for (name,) in self.base.execute("SELECT id FROM pictures")]
+
+    def clear(self) -> None:
+        """Inside a change."""
+        for table in ("pictures", "words", "lineage", "tags"):
+            self.base.execute(f"DELETE FROM {table}")
+
     def get(self, name: str) -> Entry | None:
         row = self.base.execute("SELECT entry FROM pictures WHERE id = ?", (name,)).fetchone()
         return entry_of(row[0]) if row else None

@@ -163,7 +163,7 @@ def recipe_inside(path: Path) -> Recipe:
 def _note(path: Path | BinaryIO) -> str | None:
     """The text of the 'danqing' chunk; the pixels are not decoded when it stands before them, as it does here."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=Limits().formats) as image:
             if image.width * image.height > Limits().pixels:
                 raise BadInputError(f"{path} has more than {Limits().pixels / 1e6:g} million pixels; it is not opened.")
             if image.format == "PNG" and RECIPE_KEY not in image.info:

@@ -12,8 +12,8 @@ from danqing.errors import BadInputError, DanqingError
 class Helper:
     """Begun when it is first asked, and again after it was lost; answers one after the other, whichever thread asks."""
 
-    def __init__(self, answers: Callable[[Connection], None], patience: float, lost: str) -> None:
-        """`answers`: what the process does, see `serve`; `patience`: seconds an answer may take; `lost`: the sentence
+    def __init__(self, answers: Callable[[Connection], None], patience: float, lost: DanqingError) -> None:
+        """`answers`: what the process does, see `serve`; `patience`: seconds an answer may take; `lost`: the error
         where none comes."""
         self.answers, self.patience, self.lost = answers, patience, lost
         self.lock = threading.Lock()
@@ -21,7 +21,7 @@ class Helper:
         self.pipe: Connection | None = None
 
     def ask(self, *message: Any) -> bytes:
-        """Raises BadInputError with the process's own sentence, DanqingError where it was lost over it."""
+        """Raises BadInputError with the process's own sentence, and `lost` where it was lost over it."""
         with self.lock:
             pipe = self.begun()
             try:
@@ -31,7 +31,7 @@ class Helper:
                 good, data = pipe.recv()
             except (EOFError, OSError):
                 self.stop()
-                raise DanqingError(self.lost) from None
+                raise self.lost from None
         if not good:
             raise BadInputError(data)
         answer: bytes = data

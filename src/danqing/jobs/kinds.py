@@ -7,6 +7,7 @@ Pictures that a job needs are named by the ids of uploads or of pictures in the 
 """
 
 import json
+import shutil
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from danqing import api
 from danqing.checkpoint import TRAINING
 from danqing.errors import DanqingError, NotFoundError, UsageError, unknown
 from danqing.gallery.gallery import NAME
-from danqing.home import taught_names
+from danqing.home import taught_file, taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import read_recipe
 from danqing.jobs.desk import Desk
@@ -105,6 +106,7 @@ def check_pictures(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress,
     names = wishes.get("pictures", [])
     care = yield from told(api.check_data(desk.data(names)))
     kept = [names[int(Path(one.name).stem)] for one in care.good]
+    shutil.rmtree(desk.folder / "data")
     return {"care.json": encoded(care.plain()), "kept.json": encoded(kept)}
 
 
@@ -112,7 +114,11 @@ def check_pictures(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress,
 def teach(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """A manner from 1 to 50 pictures; wishes as `danqing.teach_style` takes them."""
     given = dict(wishes)
-    again = given.pop("again", False) or desk.job.attempts > 1  # what a killed worker left of it is taught anew
+    mine = desk.folder / "begun"
+    again = given.pop("again", False) or mine.exists()  # what was left of it when it was stopped is taught anew
+    if not taught_file(str(given.get("name", ""))).exists():
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.touch()
     pictures = [desk.picture(one) for one in given.pop("pictures", [])]
     path = yield from told(api.teach_style(pictures, given.pop("name", ""), again=again, **given))
     return {"manner.json": encoded({"name": path.stem})}

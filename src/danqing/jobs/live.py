@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from danqing.errors import UsageError
+from danqing.errors import DanqingError, UsageError
 from danqing.jobs.helper import Helper, serve
 
 HEEDED = ("prompt", "negative", "seed", "style", "strength", "guidance", "steps")
@@ -17,7 +17,7 @@ PATIENCE = 60.0
 
 def live() -> Helper:
     """Asked with wishes and a drawing (PNG, b"" for none) it answers a JPEG."""
-    return Helper(glimpses, PATIENCE, "The painter of live pictures was lost; it begins anew, draw on.")
+    return Helper(glimpses, PATIENCE, DanqingError("The painter of live pictures was lost; it begins anew, draw on."))
 
 
 def glimpses(pipe: Connection) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from danqing.errors import DanqingError, NotFoundError, UsageError
 from danqing.images.writing import write_atomic
 from danqing.jobs.job import Job, State
+from danqing.jobs.site import StoppedError
 from danqing.jobs.wishes import public_files
 
 KINDS = ("paint", "vary", "blend", "upscale", "stylize", "describe")
@@ -120,7 +121,10 @@ class Afar:
 
     def add(self, job: str, worker: str, name: str, png: bytes, parents: Sequence[str]) -> None:
         query = urllib.parse.urlencode({"worker": worker, "parents": ",".join(parents)})
-        self.line.ask("POST", f"/work/{job}/pictures/{name}?{query}", png)
+        try:
+            self.line.ask("POST", f"/work/{job}/pictures/{name}?{query}", png)
+        except NotFoundError as error:
+            raise StoppedError(str(error)) from None
 
     def leave(self, job: Job, worker: str) -> list[str]:
         folder, names = self.place_of(job.id), public_files(self.place_of(job.id), job.kind)

@@ -8,9 +8,14 @@ from typing import Protocol
 
 import numpy as np
 
+from danqing.errors import DanqingError
 from danqing.jobs.job import Job, State
 from danqing.jobs.place import Place
 from danqing.jobs.wishes import public_files
+
+
+class StoppedError(DanqingError):
+    """A job is held no more; what is still made of it does not count."""
 
 
 class Site(Protocol):
@@ -35,7 +40,7 @@ class Site(Protocol):
         """A folder for a job's files."""
 
     def add(self, job: str, worker: str, name: str, png: bytes, parents: Sequence[str]) -> None:
-        """Put a picture into the gallery and name it as the job's."""
+        """Put a picture into the gallery and name it as the job's. Raises StoppedError where it is held no more."""
 
     def leave(self, job: Job, worker: str) -> list[str]:
         """Hand in what lies in the job's folder for clients to see; returns the names."""
@@ -70,6 +75,8 @@ class Here:
         return self.place.results / job
 
     def add(self, job: str, worker: str, name: str, png: bytes, parents: Sequence[str]) -> None:
+        if not self.store.keep(job, worker):
+            raise StoppedError("The job was cancelled, or given to another.")
         self.gallery.add(name, png, job, parents)
         self.store.show(job, worker, name)
 

@@ -19,6 +19,8 @@ from danqing.jobs.job import CLOSED, Job, State
 LEASE = 30.0
 """seconds that a worker may be silent"""
 MOST_ATTEMPTS = 5
+MOST_WAITING = 10_000
+"""jobs"""
 PAGE = 100
 """rows of a page, at most"""
 TABLES = [
@@ -52,7 +54,11 @@ class Store(Database):
 
     def submit(self, kind: str, wishes: Mapping[str, Any], priority: int = 0, key: str | None = None) -> Job:
         """Accept a job; what comes twice under one key is one job. Raises UsageError for another job under that key."""
-        text = json.dumps(wishes, sort_keys=True, ensure_ascii=False)
+        try:
+            text = json.dumps(wishes, sort_keys=True, ensure_ascii=False, allow_nan=False)
+            text.encode()
+        except ValueError:
+            raise UsageError("The wishes hold half letters, or numbers that are none; give whole ones.") from None
         with self.change():
             known = (
                 self.base.execute("SELECT id, kind, wishes FROM jobs WHERE key = ?", (key,)).fetchone() if key else None
@@ -61,6 +67,9 @@ class Store(Database):
                 raise UsageError(f"The key '{key}' was given to another job before; take a new one.")
             if known:
                 return self.get(known[0])
+            (waiting,) = self.base.execute("SELECT count(*) FROM jobs WHERE state = 'waiting'").fetchone()
+            if waiting >= MOST_WAITING:
+                raise UsageError(f"{waiting:,} jobs wait already; ask again when some are done.")
             made = secrets.token_urlsafe(12)
             self.base.execute(
                 "INSERT INTO jobs (id, kind, wishes, state, priority, created, version, key) "
@@ -76,12 +85,15 @@ class Store(Database):
             raise NotFoundError(f"There is no job '{job}'; look at the list of jobs.")
         return job_of(row)
 
-    def page(self, before: float | None = None, state: State | None = None, count: int = PAGE) -> list[Job]:
-        """The newest jobs, or those older than the time `before`."""
+    def page(
+        self, before: float | None = None, state: State | None = None, count: int = PAGE, kinds: Sequence[str] = ()
+    ) -> list[Job]:
+        """The newest jobs, or those older than the time `before`; of some kinds only if these are named."""
+        only = f"AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         rows = self.base.execute(
-            f"SELECT {COLUMNS} FROM jobs WHERE (? IS NULL OR created < ?) AND (? IS NULL OR state = ?) "
+            f"SELECT {COLUMNS} FROM jobs WHERE (? IS NULL OR created < ?) AND (? IS NULL OR state = ?) {only} "
             "ORDER BY created DESC, id DESC LIMIT ?",
-            (before, before, state, state, min(count, PAGE)),
+            (before, before, state, state, *kinds, min(count, PAGE)),
         )
         return [job_of(row) for row in rows]
 
@@ -101,6 +113,16 @@ class Store(Database):
         with self.change():
             if self.get(job).state not in CLOSED:
                 self.set(job, state="cancelled", ended=self.clock(), message="Cancelled.", lease=None)
+            return self.get(job)
+
+    def again(self, job: str) -> Job:
+        """Put a job that failed or was cancelled back into the queue; its folder is as it was. Raises UsageError."""
+        with self.change():
+            if self.get(job).state not in ("failed", "cancelled"):
+                raise UsageError(
+                    f"Job '{job}' is {self.get(job).state}; only one that failed or was cancelled goes on."
+                )
+            self.set(job, state="waiting", attempts=0, ended=None, message="It goes on.", lease=None, worker=None)
             return self.get(job)
 
     # What workers do.

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from danqing.errors import NotFoundError, UsageError
+from danqing.errors import BadInputError, NotFoundError, UsageError
 from danqing.images.reading import read_rgba
-from danqing.images.writing import write_atomic
+from danqing.images.writing import PARAMETERS_KEY, read_recipe, write_atomic
 from danqing.jobs.helper import Helper, serve
 
 LARGEST = 64_000_000
@@ -20,9 +21,9 @@ LARGEST = 64_000_000
 NAME = re.compile("[0-9a-f]{32}")
 
 
-PATIENCE = 30.0
+PATIENCE = 10.0
 """seconds that a picture may take to be decoded"""
-MEMORY = 3_000_000_000
+MEMORY = 1_500_000_000
 """bytes of address space of the process that decodes"""
 
 
@@ -33,9 +34,27 @@ def rewritten(data: bytes) -> bytes:
     return memory.getvalue()
 
 
+def inspected(data: bytes) -> bytes:
+    """JSON of the recipe (or null) and the infotext that a PNG holds. Raises BadInputError."""
+    recipe = read_recipe(io.BytesIO(data))
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        words = str(image.info.get(PARAMETERS_KEY, ""))
+    return json.dumps({"recipe": recipe.plain() if recipe else None, "parameters": words}).encode()
+
+
+READINGS = {"rewrite": rewritten, "inspect": inspected}
+
+
+def reading(how: str, data: bytes) -> bytes:
+    return READINGS[how](data)
+
+
 def decoder() -> Helper:
-    """`rewritten` in a process of its own with little memory: what a broken file breaks is not the server."""
-    return Helper(decodings, PATIENCE, "The picture broke the program that was to read it; give another.")
+    """Asked with "rewrite" or "inspect" and a file. In a process of its own with little memory: what a broken file
+    breaks is not the server."""
+    return Helper(
+        decodings, PATIENCE, BadInputError("The picture broke the program that was to read it; give another.")
+    )
 
 
 def decodings(pipe: Connection) -> None:
@@ -43,7 +62,7 @@ def decodings(pipe: Connection) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    serve(pipe, rewritten)
+    serve(pipe, reading)
 
 
 class Uploads:

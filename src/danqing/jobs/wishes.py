@@ -13,6 +13,15 @@ STYLIZING = ("weights", "strength", "keep_colours", "brush", "size", "engine", "
 TRAINING = ("family", "minutes", "steps", "seed", "doctor", "data")
 MOST = 64
 """pictures of one job"""
+TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("prompt", "negative", "text", "style", "then", "name", "family", "data", "doctor", "model", "lang",
+                     "keep_colours", "engine", "label", "sampler"), (str,)),
+    **dict.fromkeys(("n", "seed", "steps", "size", "extend"), (int,)),
+    **dict.fromkeys(("guidance", "chaos", "strength", "brush", "minutes"), (int, float)),
+    **dict.fromkeys(("transparent", "tile", "again"), (bool,)),
+    **dict.fromkeys(("weights", "styles", "models"), (list,)),
+}  # fmt: skip
+"""what a wish of that name must be"""
 MOST_BROUGHT = 20_000
 """pictures that a training may bring"""
 
@@ -26,6 +35,8 @@ class Wanted:
     """those that are lists of pictures, by ids"""
     files: tuple[str, ...] = ()
     """what it leaves in its folder that clients may see, as patterns"""
+    needs: tuple[str, ...] = ()
+    """those that must be there"""
 
 
 JOBS: dict[str, Wanted] = {
@@ -33,19 +44,21 @@ JOBS: dict[str, Wanted] = {
         ("prompt", *PAINTING, "tile", "strength", "extend", "then"), ("image", "mask", "style_ref", "image_prompt"),
         files=("reading.json",),
     ),
-    "vary": Wanted(("text", "strength", *PAINTING), ("picture",)),
-    "blend": Wanted(("text", "strength", "weights", *PAINTING), (), ("pictures",)),
-    "upscale": Wanted(("size",), ("picture",)),
-    "stylize": Wanted(("styles", *STYLIZING), ("picture",)),
-    "describe": Wanted(("lang", "n"), ("picture",), files=("names.json",)),
-    "check": Wanted((), (), ("pictures",), ("care.json", "kept.json")),
-    "teach": Wanted(("name", "steps", "seed", "again"), (), ("pictures",), ("manner.json",)),
+    "vary": Wanted(("text", "strength", *PAINTING), ("picture",), needs=("picture",)),
+    "blend": Wanted(("text", "strength", "weights", *PAINTING), (), ("pictures",), needs=("pictures",)),
+    "upscale": Wanted(("size",), ("picture",), needs=("picture",)),
+    "stylize": Wanted(("styles", *STYLIZING), ("picture",), needs=("picture", "styles")),
+    "describe": Wanted(("lang", "n"), ("picture",), files=("names.json",), needs=("picture",)),
+    "check": Wanted((), (), ("pictures",), ("care.json", "kept.json"), ("pictures",)),
+    "teach": Wanted(
+        ("name", "steps", "seed", "again"), (), ("pictures",), ("manner.json",), ("pictures", "name")
+    ),
     "train": Wanted(
         TRAINING, (), ("pictures",),
         ("model/log.jsonl", "model/health.json", "model/sheet.png", "model/card.json", "model/samples/*.png"),
     ),
-    "sample": Wanted(("model", "n", "seed", "label", "sampler", "steps", "guidance")),
-    "evaluate": Wanted(("models", "n", "seed"), files=("card.html", "card.json")),
+    "sample": Wanted(("model", "n", "seed", "label", "sampler", "steps", "guidance"), needs=("model",)),
+    "evaluate": Wanted(("models", "n", "seed"), files=("card.html", "card.json"), needs=("models",)),
 }  # fmt: skip
 """kind -> what it heeds; done by the function of that name in danqing.jobs.kinds"""
 
@@ -56,6 +69,13 @@ def check(kind: str, wishes: Mapping[str, Any]) -> None:
         raise unknown("kind of job", kind, JOBS)
     wanted = JOBS[kind]
     settings.check_names(wishes, {*wanted.wishes, *wanted.pictures, *wanted.several}, f"a job of {kind}")
+    for name in wanted.needs:
+        if not wishes.get(name):
+            raise UsageError(f"A job of {kind} needs {name}; give it.")
+    for name, value in wishes.items():
+        if value is not None and not isinstance(value, TYPES.get(name, object)):
+            kinds = " or ".join(one.__name__ for one in TYPES[name])
+            raise UsageError(f"{name} = {str(value)[:40]!r} is not possible here; give {kinds}.")
     if kind != "evaluate":
         check_count("n", wishes.get("n", 1), MOST)
     for name in wanted.several:

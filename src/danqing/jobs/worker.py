@@ -15,13 +15,15 @@ from danqing.jobs import kinds
 from danqing.jobs.desk import Desk
 from danqing.jobs.job import Job
 from danqing.jobs.place import Place
-from danqing.jobs.site import Here, Site
+from danqing.jobs.site import Here, Site, StoppedError
 from danqing.jobs.store import LEASE
 
 TOLD_EVERY = 0.2
 """seconds between two notes of progress"""
 IDLE = 0.2
 """seconds between two looks for work"""
+TROUBLED = 2.0
+"""the same where the queue could not be asked"""
 
 
 class Worker:
@@ -34,8 +36,11 @@ class Worker:
     def run(self, stops: Callable[[], bool] = lambda: False) -> None:
         """Work until it is to stop; on Ctrl+C the job in hand goes back."""
         while not stops():
-            if not self.work_once() and not self.site.look():
-                time.sleep(IDLE)
+            try:
+                if not self.work_once() and not self.site.look():
+                    time.sleep(IDLE)
+            except DanqingError:  # a full or busy disk, a server that is away: another time
+                time.sleep(TROUBLED)
 
     def work_once(self) -> bool:
         """Do the next job; False where none waits."""
@@ -46,6 +51,8 @@ class Worker:
         try:
             with Pulse(site, job.id, self.name):
                 self.do(job)
+        except StoppedError:
+            pass
         except DanqingError as error:
             site.end(job.id, self.name, "failed", str(error))
         except MemoryError:

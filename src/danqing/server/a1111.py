@@ -6,6 +6,7 @@ has no meaning here (samplers, LoRA, ControlNet, face restoration) is taken and 
 
 import base64
 import binascii
+import hashlib
 import io
 import json
 import secrets
@@ -25,13 +26,11 @@ from danqing.images.writing import PARAMETERS_KEY, encode_array, read_recipe
 from danqing.jobs import Job, Uploads
 from danqing.jobs.wishes import MOST
 from danqing.server.asking import Asker
-from danqing.server.openai import square
+from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, listed, real, seed, square, text, whole
 from danqing.version import __version__
 
 PREFIX = "/sdapi/v1"
 MODEL = "danqing"
-STEPS = 200
-"""more are not heeded"""
 SAMPLER = {"name": "Danqing", "aliases": ["danqing"], "options": {}}
 SCHEDULER = {"name": "automatic", "label": "Automatic", "aliases": None, "default_rho": -1, "need_inner_model": False}
 UPSCALERS = ("None", "Danqing 4x")
@@ -66,7 +65,7 @@ def router(asker: Asker, styles: list[str]) -> APIRouter:
 
     @routes.post("/img2img")
     async def img2img(request: Request, given: Given) -> JSONResponse:
-        if not given.get("init_images"):
+        if not listed(given, "init_images"):
             raise NotFoundError("Init image not found; send one in init_images.")
         brought = await anyio.to_thread.run_sync(started, asker.place.uploads, given)
         wishes = painting(given, styles) | brought
@@ -78,20 +77,18 @@ def router(asker: Asker, styles: list[str]) -> APIRouter:
 
     @routes.post("/extra-batch-images")
     async def extras(request: Request, given: Given) -> dict[str, Any]:
-        files = [one.get("data") for one in given.get("imageList", [])]
+        files = [one.get("data") if isinstance(one, dict) else None for one in listed(given, "imageList")]
         return {"images": [await upscaled(asker, request, given, one) for one in files], "html_info": ""}
 
     @routes.post("/png-info")
     def png_info(given: Given) -> dict[str, Any]:
-        data = decoded(given.get("image"))
-        recipe = read_recipe(io.BytesIO(data))
-        with Image.open(io.BytesIO(data)) as image:
-            text = str(image.info.get(PARAMETERS_KEY, ""))
-        return {"info": text, "items": {PARAMETERS_KEY: text}, "parameters": recipe.plain() if recipe else {}}
+        found = asker.place.inspect(decoded(given.get("image")))
+        words = found["parameters"]
+        return {"info": words, "items": {PARAMETERS_KEY: words}, "parameters": found["recipe"] or {}}
 
     @routes.post("/interrogate")
     async def interrogate(request: Request, given: Given) -> dict[str, str]:
-        upload = await anyio.to_thread.run_sync(asker.place.uploads.put, decoded(given.get("image")))
+        upload = await asker.brought(decoded(given.get("image")))
         job = await asker.ask(request, "describe", {"picture": upload, "n": 1})
         names = json.loads((asker.place.results / job.id / "names.json").read_text(encoding="utf-8"))
         return {"caption": ", ".join(one["name"] for one in names)}
@@ -142,41 +139,38 @@ def painting(given: Mapping[str, Any], styles: list[str]) -> dict[str, Any]:
     count = whole(given, "batch_size", 1) * whole(given, "n_iter", 1)
     if not 1 <= count <= MOST:
         raise UsageError(f"batch_size x n_iter = {count} pictures are not possible; choose 1 to {MOST}.")
-    side = max(whole(given, "width", 512), whole(given, "height", 512))
-    if given.get("enable_hr"):
-        side = round(side * float(given.get("hr_scale") or 2))
-    seed = whole(given, "seed", -1)
+    scale = clamped(real(given, "hr_scale", 2), 1, 8) if given.get("enable_hr") else 1
+    size = square(scale * whole(given, "width", 512), scale * whole(given, "height", 512))
     wishes: dict[str, Any] = {
-        "prompt": str(given.get("prompt") or ""), "negative": str(given.get("negative_prompt") or ""), "n": count,
-        "size": square(f"{side}x{side}"), "seed": seed if seed >= 0 else secrets.randbelow(2**31),
+        "prompt": text(given, "prompt"), "negative": text(given, "negative_prompt"), "n": count, "size": size,
+        "seed": seed(given, "seed", chance(text(given, "force_task_id"))),
     }  # fmt: skip
     if given.get("steps"):
-        wishes["steps"] = min(STEPS, max(1, whole(given, "steps", 0)))
+        wishes["steps"] = int(clamped(whole(given, "steps", 0), 1, MOST_STEPS))
     if given.get("cfg_scale") is not None:
-        wishes["guidance"] = min(15.0, max(0.0, float(given["cfg_scale"])))
+        wishes["guidance"] = clamped(real(given, "cfg_scale", 0), 0, MOST_GUIDANCE)
     if given.get("tiling"):
         wishes["tile"] = True
-    chosen = [name for name in given.get("styles") or [] if name in styles]
+    chosen = [name for name in listed(given, "styles") if name in styles]
     return wishes | ({"style": chosen[0]} if chosen else {})
 
 
-def whole(given: Mapping[str, Any], name: str, otherwise: int) -> int:
-    value = given.get(name)
-    try:
-        return otherwise if value is None else int(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} = {value!r} is no whole number; give one.") from None
+def chance(task: str) -> int:
+    """A seed by chance; of a named task always the same, so that asking again is the same job."""
+    return (
+        int(hashlib.sha256(task.encode("utf-8", "replace")).hexdigest()[:7], 16) if task else secrets.randbelow(2**31)
+    )
 
 
 def started(uploads: Uploads, given: Mapping[str, Any]) -> dict[str, Any]:
     """The picture to start from; white of a mask is painted anew, as in ours, black if it is to be inverted."""
-    wishes: dict[str, Any] = {"image": uploads.put(decoded(given["init_images"][0])), "tile": False}
+    wishes: dict[str, Any] = {"image": uploads.put(decoded(listed(given, "init_images")[0])), "tile": False}
     if given.get("mask"):
         mask = read_rgba(uploads.path(uploads.put(decoded(given["mask"]))))
         grey = mask[..., :3]
         wishes["mask"] = uploads.put(encode_array(255 - grey if given.get("inpainting_mask_invert") else grey))
     if given.get("denoising_strength") is not None:
-        wishes["strength"] = min(1.0, max(0.0, float(given["denoising_strength"])))
+        wishes["strength"] = clamped(real(given, "denoising_strength", 1), 0, 1)
     return wishes
 
 
@@ -194,15 +188,20 @@ def decoded(text: Any) -> bytes:
 
 
 async def answer(asker: Asker, request: Request, wishes: dict[str, Any], given: Mapping[str, Any]) -> JSONResponse:
-    task = given.get("force_task_id")
+    task = text(given, "force_task_id")
     job = await asker.ask(request, "paint", wishes, key=f"a1111:{task}" if task else None)
-    files = await anyio.to_thread.run_sync(asker.pictures, job)
-    info = described(job, files, given)
-    images = [base64.b64encode(file).decode() for file in files] if given.get("send_images", True) else []
+    images, info = await anyio.to_thread.run_sync(told, asker, job)
+    images = images if given.get("send_images", True) else []
     return JSONResponse({"images": images, "parameters": dict(given), "info": json.dumps(info, ensure_ascii=False)})
 
 
-def described(job: Job, files: list[bytes], given: Mapping[str, Any]) -> dict[str, Any]:
+def told(asker: Asker, job: Job) -> tuple[list[str], dict[str, Any]]:
+    """Pictures as base64, and `info`."""
+    files = asker.pictures(job)
+    return [base64.b64encode(file).decode() for file in files], described(job, files)
+
+
+def described(job: Job, files: list[bytes]) -> dict[str, Any]:
     """`info`, as their clients read it; sizes, steps and guidance are those of the pictures."""
     count, wishes = len(files), job.wishes
     recipes = [read_recipe(io.BytesIO(file)) for file in files]
@@ -232,13 +231,13 @@ def described(job: Job, files: list[bytes], given: Mapping[str, Any]) -> dict[st
 
 async def upscaled(asker: Asker, request: Request, given: Mapping[str, Any], picture: Any) -> str:
     data = decoded(picture)
-    upload = await anyio.to_thread.run_sync(asker.place.uploads.put, data)
+    upload = await asker.brought(data)
     with Image.open(asker.place.uploads.path(upload)) as image:
         longest = max(image.size)
     if whole(given, "resize_mode", 0) == 1:
         size = max(whole(given, "upscaling_resize_w", 512), whole(given, "upscaling_resize_h", 512))
     else:
-        size = round(longest * float(given.get("upscaling_resize") or 2))
+        size = round(longest * clamped(real(given, "upscaling_resize", 2), 1, 8))
     if size <= longest:
         return base64.b64encode(data).decode()
     job = await asker.ask(request, "upscale", {"picture": upload, "size": size})

@@ -14,7 +14,7 @@ from danqing.jobs import Place
 from danqing.jobs.live import live as live_painter
 from danqing.jobs.uploads import LARGEST, decoder
 from danqing.server import a1111, comfy, live, openai, page, studio, work
-from danqing.server.asking import Asker
+from danqing.server.asking import Asker, JobError
 from danqing.server.guard import Guard, Rules, problem
 from danqing.server.news import Bell
 from danqing.server.studio import API
@@ -33,6 +33,7 @@ PICTURED = 4 * LARGEST // 3
 """bytes of a request whose pictures are base64"""
 LARGE = {
     f"{API}/uploads": LARGEST, f"{API}/recipes": LARGEST, f"{API}/jobs": JOB, f"{API}/work/": LARGEST,
+    "/prompt": comfy.GRAPH, "/api/prompt": comfy.GRAPH,
     f"{openai.PREFIX}/images/edits": 2 * LARGEST, f"{openai.PREFIX}/images/variations": LARGEST,
     **{f"{a1111.PREFIX}/{name}": PICTURED for name in a1111.PICTURED},
     **{f"{prefix}{path}": LARGEST for path in comfy.LARGE_ROUTES for prefix in ("", "/api")},
@@ -44,10 +45,11 @@ def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool =
     app = FastAPI(
         title="Danqing", version=__version__, docs_url=None, redoc_url=None, openapi_url=f"{API}/openapi.json"
     )
-    place = replace(place, rewrite=decoder().ask)
+    place = replace(place, read=decoder().ask)
     app.state.place, app.state.bell = place, Bell(place)
     answer_errors(app)
     asker, memory = Asker(place), comfy.Memory()
+    app.state.asker = asker
     app.include_router(studio.router)
     app.include_router(work.router)
     app.include_router(openai.router(asker))
@@ -65,12 +67,12 @@ def answer_errors(app: FastAPI) -> None:
 
     def answer(request: Request, status: int, detail: str) -> JSONResponse:
         if request.url.path.startswith(f"{openai.PREFIX}/"):
-            return JSONResponse(openai.problem(detail, status), 400 if status == 422 else status)
+            return JSONResponse(openai.problem(detail, status), 400 if status in (409, 422) else status)
         return JSONResponse(problem(status, detail), status, media_type="application/problem+json")
 
     @app.exception_handler(DanqingError)
     def ours(request: Request, error: DanqingError) -> JSONResponse:
-        return answer(request, STATUS.get(error.exit_code, 500), str(error))
+        return answer(request, 409 if isinstance(error, JobError) else STATUS.get(error.exit_code, 500), str(error))
 
     @app.exception_handler(RequestValidationError)
     def theirs(request: Request, error: RequestValidationError) -> JSONResponse:

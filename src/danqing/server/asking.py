@@ -8,12 +8,13 @@ import anyio
 from fastapi import Request
 
 from danqing.errors import DanqingError
-from danqing.gallery import Gallery
 from danqing.jobs import Job, Place, check
 from danqing.jobs.job import CLOSED
 
 HEARD_EVERY = 0.03
 """seconds between two looks for a job's news"""
+AT_ONCE = 4
+"""uploads that are read at one time"""
 GONE_EVERY = 1.0
 """seconds between two looks whether the client is still there"""
 
@@ -24,12 +25,14 @@ class JobError(DanqingError):
 
 class Asker:
     def __init__(self, place: Place) -> None:
-        self.place = place
+        self.place, self.reading = place, anyio.CapacityLimiter(AT_ONCE)
 
     async def ask(self, request: Request, kind: str, wishes: Mapping[str, Any], key: str | None = None) -> Job:
         """Submit and wait to the end; a client that leaves cancels. Raises JobError, UsageError, NotFoundError."""
         async for job in self.follow(request, kind, wishes, key):
             last = job
+        if last.state not in CLOSED:
+            raise JobError("Nobody waited for it any more.")
         if last.state != "done":
             raise JobError(last.message)
         return last
@@ -42,16 +45,25 @@ class Asker:
         job = await anyio.to_thread.run_sync(self.submitted, kind, dict(wishes), key)
         yield job
         asked = time.monotonic()
-        while job.state not in CLOSED:
-            await anyio.sleep(HEARD_EVERY)
-            now = await anyio.to_thread.run_sync(self.got, job.id)
-            if now.version != job.version:
-                job = now
-                yield job
-            if time.monotonic() - asked > GONE_EVERY:
-                asked = time.monotonic()
-                if await request.is_disconnected():
+        try:
+            while job.state not in CLOSED:
+                await anyio.sleep(HEARD_EVERY)
+                now = await anyio.to_thread.run_sync(self.got, job.id)
+                if now.version != job.version:
+                    job = now
+                    yield job
+                if time.monotonic() - asked > GONE_EVERY:
+                    asked = time.monotonic()
+                    if await request.is_disconnected():
+                        break
+        finally:
+            if job.state not in CLOSED:  # nobody waits for it any more
+                with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(self.cancelled, job.id)
+
+    async def brought(self, data: bytes) -> str:
+        """The id of an upload. Few are read at once: who sends slow pictures keeps only others' pictures waiting."""
+        return await anyio.to_thread.run_sync(self.place.uploads.put, data, limiter=self.reading)
 
     def submitted(self, kind: str, wishes: Mapping[str, Any], key: str | None = None) -> Job:
         store = self.place.store()
@@ -67,6 +79,13 @@ class Asker:
         finally:
             store.close()
 
+    def several(self, jobs: list[str]) -> list[Job]:
+        store = self.place.store()
+        try:
+            return [store.get(job) for job in jobs]
+        finally:
+            store.close()
+
     def cancelled(self, job: str) -> Job:
         store = self.place.store()
         try:
@@ -76,7 +95,7 @@ class Asker:
 
     def pictures(self, job: Job) -> list[bytes]:
         """The PNGs of a job."""
-        gallery = Gallery(self.place.folder / "gallery")
+        gallery = self.place.gallery()
         try:
             return [gallery.existing(name).read_bytes() for name in job.pictures]
         finally:

@@ -30,16 +30,18 @@ from danqing.jobs.job import CLOSED, OPEN
 from danqing.jobs.uploads import NAME
 from danqing.jobs.wishes import MOST
 from danqing.server.asking import Asker
-from danqing.server.openai import square
+from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, listed, real, seed, square, whole
 from danqing.version import __version__
 
 MODEL = "danqing.safetensors"
-KEPT = 1000
-"""graphs that are remembered"""
+KEPT = 200
+"""graphs that are remembered, the newest; their pictures stay in the gallery"""
 SAVES = ("SaveImage", "SaveImageAdvanced", "PreviewImage")
 HEARD_EVERY = 0.05
 """seconds between two looks for news"""
-LARGE_ROUTES = ("/upload/image", "/upload/mask", "/prompt")
+LARGE_ROUTES = ("/upload/image", "/upload/mask")
+GRAPH = 1_000_000
+"""bytes of a graph"""
 Link = list[Any]
 Graph = Mapping[str, Mapping[str, Any]]
 
@@ -75,7 +77,8 @@ def router(asker: Asker, memory: Memory) -> APIRouter:
 
     async def jobs() -> list[tuple[Asked, Job]]:
         known = list(memory.asked.values())
-        return await anyio.to_thread.run_sync(lambda: [(one, asker.got(one.job)) for one in known])
+        found = await anyio.to_thread.run_sync(asker.several, [one.job for one in known])
+        return list(zip(known, found, strict=True))
 
     async def remaining() -> int:
         return sum(job.state in OPEN for _, job in await jobs())
@@ -141,8 +144,8 @@ def router(asker: Asker, memory: Memory) -> APIRouter:
 
     @routes.post("/history")
     def forget(given: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
-        for name in list(memory.asked) if given.get("clear") else given.get("delete") or []:
-            memory.asked.pop(name, None)
+        for name in list(memory.asked) if given.get("clear") else listed(given, "delete"):
+            memory.asked.pop(str(name), None)
         return {}
 
     @routes.get("/view")
@@ -165,7 +168,7 @@ def router(asker: Asker, memory: Memory) -> APIRouter:
             if not isinstance(file, UploadFile):
                 raise UsageError("image is missing; send a picture as a part of the form.")
             data = await file.read()
-        name = await anyio.to_thread.run_sync(asker.place.uploads.put, data)
+        name = await asker.brought(data)
         return {"name": f"{name}.png", "subfolder": "", "type": "input"}
 
     @routes.get("/object_info")
@@ -329,19 +332,19 @@ def wishes_of(graph: Graph, uploads: Uploads) -> tuple[dict[str, Any], tuple[str
     sampler = next((node for node in graph.values() if node["class_type"].startswith("KSampler")), None)
     if sampler is None or not outputs:
         raise UsageError("The graph has no KSampler or no SaveImage; give it both.")
-    given = sampler["inputs"]
-    seed = int(given.get("seed", given.get("noise_seed", 0)))
+    given = {name: solved(graph, value) for name, value in inputs_of(sampler).items()}
     wishes = {
         "prompt": words(graph, given.get("positive")), "negative": words(graph, given.get("negative")),
-        "seed": seed % 2**63, "steps": min(200, max(1, int(given.get("steps", 4)))),
-        "guidance": min(15.0, max(0.0, float(given.get("cfg", 3.0)))),
+        "seed": seed(given, "seed", seed(given, "noise_seed", 0)),
+        "steps": int(clamped(whole(given, "steps", 4), 1, MOST_STEPS)),
+        "guidance": clamped(real(given, "cfg", 3.0), 0, MOST_GUIDANCE),
     }  # fmt: skip
     latent = followed(graph, given.get("latent_image"))
-    kind, inputs = latent["class_type"], latent["inputs"]
+    kind = latent["class_type"]
+    inputs = {name: solved(graph, value) for name, value in inputs_of(latent).items()}
     if kind.startswith("Empty"):
-        side = max(int(inputs.get("width", 512)), int(inputs.get("height", 512)))
-        count = min(MOST, max(1, int(inputs.get("batch_size", 1))))
-        return {**wishes, "size": square(f"{side}x{side}"), "n": count}, outputs
+        size = square(whole(inputs, "width", 512), whole(inputs, "height", 512))
+        return {**wishes, "size": size, "n": int(clamped(whole(inputs, "batch_size", 1), 1, MOST))}, outputs
     upload = picture(graph, inputs.get("pixels"))
     brought: dict[str, Any] = {"n": 1, "image": upload}
     if kind == "VAEEncodeForInpaint":
@@ -354,8 +357,8 @@ def wishes_of(graph: Graph, uploads: Uploads) -> tuple[dict[str, Any], tuple[str
             "image": uploads.put(encode_array(rgba[..., :3].copy())),
             "mask": uploads.put(encode_array(white)),
         }
-    elif float(given.get("denoise", 1.0)) < 1:
-        brought["strength"] = max(0.0, float(given["denoise"]))
+    elif real(given, "denoise", 1.0) < 1:
+        brought["strength"] = clamped(real(given, "denoise", 1.0), 0, 1)
     return {**wishes, **brought}, outputs
 
 
@@ -366,15 +369,28 @@ def followed(graph: Graph, link: Any) -> Mapping[str, Any]:
     return graph[str(link[0])]
 
 
+def inputs_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    inputs = node.get("inputs")
+    return inputs if isinstance(inputs, dict) else {}
+
+
+def solved(graph: Graph, value: Any) -> Any:
+    """A value, or that of the primitive node that a link leads to; other links stay links."""
+    if isinstance(value, list) and value and str(value[0]) in graph:
+        inputs = inputs_of(graph[str(value[0])])
+        if graph[str(value[0])]["class_type"].startswith("Primitive"):
+            return inputs.get("value", inputs.get("text"))
+    return value
+
+
 def words(graph: Graph, link: Any) -> str:
     if link is None:
         return ""
-    text = followed(graph, link)["inputs"].get("text", "")
-    return str(text) if not isinstance(text, list) else str(followed(graph, text)["inputs"].get("text", ""))
+    return str(solved(graph, inputs_of(followed(graph, link)).get("text", "")))
 
 
 def picture(graph: Graph, link: Any) -> str:
-    name = re.sub(r" \[\w+\]$", "", str(followed(graph, link)["inputs"].get("image", ""))).removesuffix(".png")
+    name = re.sub(r" \[\w+\]$", "", str(inputs_of(followed(graph, link)).get("image", ""))).removesuffix(".png")
     if not NAME.fullmatch(name):
         raise NotFoundError(f"There is no uploaded picture '{name[:60]}'; upload it first.")
     return name
@@ -414,6 +430,8 @@ NODES: dict[str, Any] = {
         "VAEEncodeForInpaint": node({"pixels": ("IMAGE",), "vae": ("VAE",), "mask": ("MASK",)}, ["LATENT"]),
         "LoadImage": node({"image": ([],)}, ["IMAGE", "MASK"]),
         "PrimitiveStringMultiline": node({"text": TEXT}, ["STRING"]),
+        "PrimitiveInt": node({"value": WHOLE}, ["INT"]),
+        "PrimitiveFloat": node({"value": REAL}, ["FLOAT"]),
         "SaveImage": node(PAINTED, [], output_node=True),
         "PreviewImage": node({"images": ("IMAGE",)}, [], output_node=True),
     }.items()

@@ -9,7 +9,6 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
@@ -105,9 +104,8 @@ def given_token(headers: Mapping[str, str]) -> str:
             return base64.b64decode(token, validate=True).decode().partition(":")[2]
         except ValueError:
             return ""
-    cookie = SimpleCookie()
-    cookie.load(headers.get("cookie", ""))
-    return unquote(cookie[COOKIE].value) if COOKIE in cookie else ""
+    parts = [part.strip().partition("=") for part in headers.get("cookie", "").split(";")]  # others' may be odd
+    return next((unquote(value) for name, _, value in parts if name == COOKIE), "")
 
 
 def limited(receive: Receive, limit: int) -> Receive:

@@ -7,6 +7,7 @@ A model's name that is not known means the painter of this place (clients have n
 import base64
 import io
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
@@ -23,15 +24,14 @@ from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_array
 from danqing.jobs import Job, Uploads
 from danqing.server.asking import Asker, JobError
+from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, real, seed, square, text, whole
 
 PREFIX = "/v1"
 MODEL = "danqing"
-SIZES = (128, 256, 512, 1024)
 MOST = 10
+NO_STYLES = ("vivid", "natural", "")
+"""theirs, which mean nothing here"""
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
-NUMBERS = {"n": int, "seed": int, "steps": int, "guidance": float, "output_compression": int, "partial_images": int}
-OWN = {"seed": "seed", "steps": "steps", "guidance": "guidance", "negative_prompt": "negative"}
-"""theirs -> ours"""
 
 
 def router(asker: Asker) -> APIRouter:
@@ -66,7 +66,7 @@ def router(asker: Asker) -> APIRouter:
         async with request.form(max_files=2) as form:
             given = plain(form)
             image = await brought(form.get("image"))
-        wishes = {"picture": await anyio.to_thread.run_sync(asker.place.uploads.put, image), **common(given)}
+        wishes = {"picture": await asker.brought(image), **common(given)}
         return await answer(asker, request, "vary", wishes, given, "image_variation")
 
     return routes
@@ -80,47 +80,50 @@ def model_card() -> dict[str, Any]:
 
 
 def painting(given: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(given.get("prompt"), str) or not given["prompt"].strip():
+    prompt, style = text(given, "prompt"), text(given, "style")
+    if not prompt.strip():
         raise UsageError("prompt is missing; say in words what to paint.")
-    style = given.get("style")
-    own = {"style": style} if isinstance(style, str) and style not in ("vivid", "natural", "") else {}
-    return {"prompt": given["prompt"], **common(given), **own}
+    return {"prompt": prompt, **common(given), **({"style": style} if style not in NO_STYLES else {})}
 
 
 def common(given: Mapping[str, Any]) -> dict[str, Any]:
-    count = number("n", given.get("n") or 1)
+    form_of(given)
+    count = whole(given, "n", 1)
     if not 1 <= count <= MOST:
         raise UsageError(f"n = {count} pictures are not possible; choose 1 to {MOST}.")
-    wishes: dict[str, Any] = {"n": count, "size": square(given.get("size") or "auto")}
+    wishes: dict[str, Any] = {"n": count, "size": side(text(given, "size") or "auto")}
+    wishes["seed"] = seed(given, "seed", secrets.randbelow(2**31))
     if given.get("background") == "transparent":
         wishes["transparent"] = True
-    for theirs, ours in OWN.items():
-        if given.get(theirs) not in (None, ""):
-            wishes[ours] = number(theirs, given[theirs]) if theirs in NUMBERS else str(given[theirs])
-    wishes.setdefault("seed", time.time_ns() % 2**31)
+    if given.get("steps") is not None:
+        wishes["steps"] = int(clamped(whole(given, "steps", 0), 1, MOST_STEPS))
+    if given.get("guidance") is not None:
+        wishes["guidance"] = clamped(real(given, "guidance", 0), 0, MOST_GUIDANCE)
+    if text(given, "negative_prompt"):
+        wishes["negative"] = text(given, "negative_prompt")
     return wishes
 
 
-def number(name: str, value: Any) -> Any:
-    try:
-        return NUMBERS[name](value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} = {value!r} is no number; give one.") from None
+def form_of(given: Mapping[str, Any]) -> tuple[str, int]:
+    """Format and quality of the pictures that are answered."""
+    form = text(given, "output_format") or "png"
+    if form not in FORMATS:
+        raise UsageError(f"output_format = {form[:40]!r} is not possible; choose {', '.join(FORMATS)}.")
+    return form, int(clamped(whole(given, "output_compression", 90), 1, 100))
 
 
-def square(size: str) -> int:
-    """The smallest side of ours that holds a size of theirs; 512 where it is left to us.
+def side(size: str) -> int:
+    """Of a size of theirs; 512 where it is left to us.
 
-    >>> square("auto"), square("1024x1792"), square("200x100")
-    (512, 1024, 256)
+    >>> side("auto"), side("1024x1792")
+    (512, 1024)
     """
     if size == "auto":
         return 512
-    try:
-        longest = max(int(side) for side in size.split("x"))
-    except (ValueError, AttributeError):
-        raise UsageError(f"size = {size!r} is no size; write 512x512, or auto.") from None
-    return next((side for side in SIZES if side >= longest), SIZES[-1])
+    width, _, height = size.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and len(size) < 20):
+        raise UsageError(f"size = {size[:40]!r} is no size; write 512x512, or auto.")
+    return square(int(width), int(height))
 
 
 def plain(form: FormData) -> dict[str, Any]:
@@ -157,34 +160,29 @@ def edited(uploads: Uploads, image: bytes, mask: bytes | None) -> dict[str, Any]
 async def answer(
     asker: Asker, request: Request, kind: str, wishes: Mapping[str, Any], given: Mapping[str, Any], event: str
 ) -> Response:
-    form = str(given.get("output_format") or "png")
-    if form not in FORMATS:
-        raise UsageError(f"output_format = {form!r} is not possible; choose {', '.join(FORMATS)}.")
     if str(given.get("stream")).lower() == "true":
         return StreamingResponse(streamed(asker, request, kind, wishes, given, event), media_type="text/event-stream")
     job = await asker.ask(request, kind, wishes)
-    files = await anyio.to_thread.run_sync(asker.pictures, job)
-    data = [entry(request, job, place, file, given) for place, file in enumerate(files)]
+    if given.get("response_format") == "url":
+        base = str(request.base_url).rstrip("/")
+        data = [{"url": f"{base}/api/v1/pictures/{name}/file"} for name in job.pictures]
+    else:
+        data = [{"b64_json": one} for one in await anyio.to_thread.run_sync(encoded, asker, job, given)]
     return JSONResponse({"created": int(job.created), "data": data, **described(wishes, given)})
 
 
-def entry(request: Request, job: Job, place: int, png: bytes, given: Mapping[str, Any]) -> dict[str, Any]:
-    if given.get("response_format") == "url":
-        base = str(request.base_url).rstrip("/")
-        return {"url": f"{base}/api/v1/pictures/{job.pictures[place]}/file"}
-    return {"b64_json": base64.b64encode(encoded(png, given)).decode()}
-
-
-def encoded(png: bytes, given: Mapping[str, Any]) -> bytes:
-    """A PNG in the format that is asked for."""
-    form = str(given.get("output_format") or "png")
-    if form == "png":
-        return png
-    memory = io.BytesIO()
-    quality = number("output_compression", given.get("output_compression") or 90)
-    with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB" if form == "jpeg" else image.mode).save(memory, form.upper(), quality=quality)
-    return memory.getvalue()
+def encoded(asker: Asker, job: Job, given: Mapping[str, Any], only: int | None = None) -> list[str]:
+    """The pictures of a job, or one of them, in the format that is asked for, as base64."""
+    form, quality = form_of(given)
+    found = []
+    for png in asker.pictures(job)[only : None if only is None else only + 1]:
+        memory = io.BytesIO(png)
+        if form != "png":
+            memory = io.BytesIO()
+            with Image.open(io.BytesIO(png)) as image:
+                image.convert("RGB" if form == "jpeg" else image.mode).save(memory, form.upper(), quality=quality)
+        found.append(base64.b64encode(memory.getvalue()).decode())
+    return found
 
 
 def described(wishes: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,7 +191,7 @@ def described(wishes: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
     usage = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0,
              "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}}  # fmt: skip
     return {
-        "background": background, "output_format": str(given.get("output_format") or "png"), "quality": "auto",
+        "background": background, "output_format": form_of(given)[0], "quality": "auto",
         "size": f"{side}x{side}", "usage": usage,
     }  # fmt: skip
 
@@ -202,23 +200,22 @@ async def streamed(
     asker: Asker, request: Request, kind: str, wishes: Mapping[str, Any], given: Mapping[str, Any], event: str
 ) -> AsyncIterator[str]:
     """Their events: each picture as a partial one when it is painted, and completed when all are."""
-    told, most = 0, number("partial_images", given.get("partial_images") or 0)
+    told, most = 0, whole(given, "partial_images", 0)
     try:
         async for job in asker.follow(request, kind, wishes):
             while told < min(len(job.pictures), most):
-                file = (await anyio.to_thread.run_sync(asker.pictures, job))[told]
-                yield said(f"{event}.partial_image", wishes, given, file, partial_image_index=told)
+                (picture,) = await anyio.to_thread.run_sync(encoded, asker, job, given, told)
+                yield said(f"{event}.partial_image", wishes, given, picture, partial_image_index=told)
                 told += 1
         if job.state != "done":
             raise JobError(job.message)
-        for file in await anyio.to_thread.run_sync(asker.pictures, job):
-            yield said(f"{event}.completed", wishes, given, file)
+        for picture in await anyio.to_thread.run_sync(encoded, asker, job, given):
+            yield said(f"{event}.completed", wishes, given, picture)
     except DanqingError as error:
         yield f"event: error\ndata: {json.dumps(problem(str(error)))}\n\n"
 
 
-def said(event: str, wishes: Mapping[str, Any], given: Mapping[str, Any], png: bytes, **more: Any) -> str:
-    picture = base64.b64encode(encoded(png, given)).decode()
+def said(event: str, wishes: Mapping[str, Any], given: Mapping[str, Any], picture: str, **more: Any) -> str:
     data = {"type": event, "b64_json": picture, "created_at": int(time.time()), **described(wishes, given), **more}
     return f"event: {event}\ndata: {json.dumps(data)}\n\n"
 

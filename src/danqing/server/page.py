@@ -1,5 +1,6 @@
 """The page: built from web/, committed, served as it is."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 STATIC = Path(str(files("danqing").joinpath("server", "static")))
+HASHED = re.compile(r"-[\w-]{8}\.(js|css)$")
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 
 
@@ -27,6 +29,8 @@ def serve(app: FastAPI) -> None:
 
 class Parts(StaticFiles):
     def file_response(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
+        """Names with a hash are kept for ever, others are asked for again."""
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers.update(FOREVER)
+        if HASHED.search(str(args[0])):
+            response.headers.update(FOREVER)
         return response

@@ -1,11 +1,11 @@
 """The routes of /api/v1: jobs, pictures, uploads, events; for the page and for programs written for Danqing."""
 
-import io
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import anyio
 from fastapi import APIRouter, Body, Depends, Header, Query, Request
@@ -16,7 +16,6 @@ from danqing.gallery import Gallery
 from danqing.home import taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.tracing import to_svg
-from danqing.images.writing import read_recipe
 from danqing.jobs import JOBS, Place, State, Store, check, public_files
 from danqing.presets import looks
 from danqing.server.news import Bell, plain
@@ -104,10 +103,11 @@ def jobs(
     store: Opened,
     before: float | None = None,
     state: State | None = None,
+    kind: Annotated[list[str] | None, Query()] = None,
     count: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> dict[str, Any]:
-    """The newest jobs; `before` the time of the last one for the next page."""
-    return {"jobs": [plain(job) for job in store.page(before, state, count)]}
+    """The newest jobs, of some kinds only if these are named; `before` the time of the last one for the next page."""
+    return {"jobs": [plain(job) for job in store.page(before, state, count, kind or ())]}
 
 
 @router.get("/jobs/{job}")
@@ -118,6 +118,12 @@ def one(store: Opened, job: str) -> dict[str, Any]:
 @router.post("/jobs/{job}/cancel")
 def cancel(store: Opened, job: str) -> dict[str, Any]:
     return plain(store.cancel(job))
+
+
+@router.post("/jobs/{job}/again")
+def again(store: Opened, job: str) -> dict[str, Any]:
+    """Put a job that failed or was cancelled back into the queue; a training goes on where it was stopped."""
+    return plain(store.again(job))
 
 
 @router.get("/jobs/{job}/files")
@@ -139,7 +145,11 @@ def job_file(store: Opened, place: Placed, job: str, name: str) -> FileResponse:
 
 
 @router.get("/events")
-def events(bell: Rung, since: int = 0, last_event_id: Annotated[int | None, Header()] = None) -> StreamingResponse:
+def events(
+    bell: Rung,
+    since: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0, le=2**62)] = None,
+) -> StreamingResponse:
     """Server-sent events: every change of every job from a version on."""
     return StreamingResponse(bell.news(last_event_id or since), media_type="text/event-stream")
 
@@ -150,7 +160,7 @@ def events(bell: Rung, since: int = 0, last_event_id: Annotated[int | None, Head
 @router.get("/pictures")
 def pictures(
     gallery: Hung,
-    before: int | None = None,
+    before: Annotated[int | None, Query(ge=0, le=2**62)] = None,
     words: Annotated[str, Query(max_length=500)] = "",
     favourite: bool = False,
     tag: Annotated[str, Query(max_length=100)] = "",
@@ -219,20 +229,26 @@ def empty(gallery: Hung) -> dict[str, int]:
 @router.post("/export")
 def export(gallery: Hung, ids: Annotated[list[str], Body(embed=True)]) -> Response:
     """A zip of pictures and a list of what each was made with."""
-    memory = io.BytesIO()
-    gallery.export(ids, memory)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - `sent` closes it
+    gallery.export(ids, file)
     headers = {"content-disposition": 'attachment; filename="danqing.zip"'}
-    return Response(memory.getvalue(), media_type="application/zip", headers=headers)
+    return StreamingResponse(sent(file), media_type="application/zip", headers=headers)
+
+
+def sent(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while part := file.read(1_000_000):
+            yield part
 
 
 # What people bring.
 
 
 @router.post("/uploads", status_code=201)
-async def upload(request: Request, place: Placed) -> dict[str, str]:
+async def upload(request: Request) -> dict[str, str]:
     """A picture as the body; answered with the id that jobs name it by."""
-    data = await request.body()
-    return {"id": await anyio.to_thread.run_sync(place.uploads.put, data)}
+    return {"id": await request.app.state.asker.brought(await request.body())}
 
 
 @router.get("/uploads/{name}")
@@ -241,13 +257,13 @@ def uploaded(place: Placed, name: str) -> FileResponse:
 
 
 @router.post("/recipes")
-async def recipe(request: Request) -> dict[str, Any]:
+async def recipe(request: Request, place: Placed) -> dict[str, Any]:
     """How a PNG, the body, was made; nothing is kept."""
     data = await request.body()
-    found = await anyio.to_thread.run_sync(read_recipe, io.BytesIO(data))
+    found = (await anyio.to_thread.run_sync(place.inspect, data))["recipe"]
     if found is None:
         raise NotFoundError("There is no recipe in that picture; drop one that Danqing made.")
-    return found.plain()
+    return dict(found)
 
 
 def drawing_styles() -> list[str]:

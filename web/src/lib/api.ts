@@ -106,7 +106,13 @@ export const anyPicture = (id: string): string => (/^[0-9a-f]{32}$/.test(id) ? u
 export const submit = (kind: string, wishes: Wishes, priority = 0): Promise<Job> =>
   ask("/jobs", json("POST", { kind, wishes, priority }, { "idempotency-key": crypto.randomUUID() }));
 export const job = (id: string): Promise<Job> => ask(`/jobs/${id}`);
-export const jobs = (): Promise<{ jobs: Job[] }> => ask("/jobs?count=100");
+/** The newest jobs, and the newest trainings and report cards, however many others came since. */
+export const jobs = async (): Promise<Job[]> => {
+  const kinds = ["train", "teach", "evaluate"].map((kind) => `kind=${kind}`).join("&");
+  const found = await Promise.all(["", `&${kinds}`].map((query) => ask<{ jobs: Job[] }>(`/jobs?count=100${query}`)));
+  return found.flatMap((page) => page.jobs);
+};
+export const again = (id: string): Promise<Job> => ask(`/jobs/${id}/again`, json("POST", {}));
 export const cancel = (id: string): Promise<Job> => ask(`/jobs/${id}/cancel`, json("POST", {}));
 export const jobFiles = (id: string): Promise<{ files: string[] }> => ask(`/jobs/${id}/files`);
 export const styles = (): Promise<Styles> => ask("/styles");

@@ -8,24 +8,15 @@ export interface Brush {
   erase: boolean;
 }
 
-export class Layer {
-  readonly canvas: HTMLCanvasElement;
-  readonly context: CanvasRenderingContext2D;
-  private past: ImageData[] = [];
-  private future: ImageData[] = [];
-  private last: { x: number; y: number } | null = null;
+/** Steps back and forth over all layers at once, their sizes included. */
+export class History {
+  readonly layers: Layer[] = [];
+  private past: ImageData[][] = [];
+  private future: ImageData[][] = [];
 
-  constructor(canvas: HTMLCanvasElement, private readonly changed: () => void = () => undefined) {
-    this.canvas = canvas;
-    this.context = canvas.getContext("2d", { willReadFrequently: true })!;
-  }
-
-  get all(): ImageData {
-    return this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
-  }
   /** To be called before anything changes. */
   note(): void {
-    this.past.push(this.all);
+    this.past.push(this.layers.map((one) => one.all));
     if (this.past.length > STEPS) this.past.shift();
     this.future = [];
   }
@@ -35,21 +26,47 @@ export class Layer {
   redo(): void {
     this.step(this.future, this.past);
   }
-  private step(from: ImageData[], to: ImageData[]): void {
+  private step(from: ImageData[][], to: ImageData[][]): void {
     const found = from.pop();
     if (!found) return;
-    to.push(this.all);
-    this.canvas.width = found.width;
-    this.canvas.height = found.height;
-    this.context.putImageData(found, 0, 0);
-    this.changed();
+    to.push(this.layers.map((one) => one.all));
+    this.layers.forEach((one, at) => one.put(found[at]!));
   }
-  get undoable(): boolean {
-    return this.past.length > 0;
+  /** Ctrl+Z and Ctrl+Shift+Z, except where letters are undone. */
+  keys(event: KeyboardEvent): void {
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test((event.target as HTMLElement).tagName);
+    if (typing || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+    event.preventDefault();
+    if (event.shiftKey) this.redo();
+    else this.undo();
+  }
+}
+
+export class Layer {
+  readonly context: CanvasRenderingContext2D;
+  private last: { x: number; y: number } | null = null;
+
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    private readonly history: History,
+    private readonly changed: () => void = () => undefined,
+  ) {
+    this.context = canvas.getContext("2d", { willReadFrequently: true })!;
+    history.layers.push(this);
+  }
+
+  get all(): ImageData {
+    return this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
+  }
+  put(data: ImageData): void {
+    this.canvas.width = data.width;
+    this.canvas.height = data.height;
+    this.context.putImageData(data, 0, 0);
+    this.changed();
   }
 
   clear(colour?: string): void {
-    this.note();
+    this.history.note();
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     if (colour) {
       this.context.fillStyle = colour;
@@ -62,7 +79,7 @@ export class Layer {
   listen(element: HTMLElement, brush: () => Brush | null): () => void {
     const down = (event: PointerEvent): void => {
       if (!brush() || event.button) return;
-      this.note();
+      this.history.note();
       element.setPointerCapture(event.pointerId);
       this.last = null;
       move(event, true);

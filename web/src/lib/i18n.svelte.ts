@@ -3,7 +3,7 @@
 const en = {
   name: "Danqing",
   paint: "Paint", live: "Live", canvas: "Canvas", restyle: "Restyle", teach: "Teach", lab: "Lab", gallery: "Gallery",
-  prompt: "What shall be painted?", promptHint: "a blue owl with glasses", go: "Paint", stop: "Stop", stopped: "Stopped.",
+  prompt: "What shall be painted?", promptHint: "a blue owl with glasses", go: "Paint", stop: "Stop",
   styleAny: "any style", more: "More", seed: "Seed", newSeed: "New seed every time", steps: "Steps", guidance: "Guidance",
   chaos: "Chaos", negative: "Keep away from", size: "Size", transparent: "Transparent", tile: "Tile", count: "Pictures",
   understood: "understood", takenFor: "taken for", ignored: "passed over",
@@ -36,7 +36,7 @@ const en = {
   madeFrom: "Made from", madeOfThis: "Made from this", similar: "Looks like this", tags: "Tags", addTag: "new tag", recipeLoaded: "The recipe is loaded.",
   noRecipe: "That picture holds no recipe.", dropAnywhere: "Let go: the recipe is loaded.", language: "中文", theme: "Light or dark", queue: "Work", nothingRuns: "Nothing runs.",
   keys: "Keys", keysText: "Ctrl+Enter paints · / goes to the words · 1 to 7 go to the rooms · Ctrl+Z undoes · ? shows this", select: "Select",
-  original: "Original", result: "Result", cancelled: "cancelled", done: "done", none: "none", luminance: "brightness only", recolour: "recolour", histogram: "histogram",
+  result: "Result", cancelled: "cancelled", done: "done", none: "none", rooms: "Rooms", train: "Training", evaluate: "Report card", stylize: "Restyle", check: "Looking through", sample: "Sample", luminance: "brightness only", recolour: "recolour", histogram: "histogram",
 };
 
 export type Key = keyof typeof en;
@@ -44,7 +44,7 @@ export type Key = keyof typeof en;
 const zh: Record<Key, string> = {
   name: "丹青",
   paint: "作画", live: "随笔", canvas: "画布", restyle: "换风格", teach: "教它", lab: "实验室", gallery: "画廊",
-  prompt: "想画什么？", promptHint: "戴红帽子的橘猫", go: "作画", stop: "停止", stopped: "已停止。",
+  prompt: "想画什么？", promptHint: "戴红帽子的橘猫", go: "作画", stop: "停止",
   styleAny: "任意画风", more: "更多", seed: "种子", newSeed: "每次换新种子", steps: "步数", guidance: "引导强度",
   chaos: "变化", negative: "不要出现", size: "尺寸", transparent: "透明背景", tile: "无缝平铺", count: "张数",
   understood: "看懂了", takenFor: "当作", ignored: "略过",
@@ -77,7 +77,7 @@ const zh: Record<Key, string> = {
   madeFrom: "来自", madeOfThis: "由它而来", similar: "相似的", tags: "标签", addTag: "新标签", recipeLoaded: "配方已载入。",
   noRecipe: "这张图里没有配方。", dropAnywhere: "松手即可载入配方。", language: "English", theme: "明暗", queue: "任务", nothingRuns: "没有任务。",
   keys: "快捷键", keysText: "Ctrl+Enter 作画 · / 回到文字 · 1 到 7 切换房间 · Ctrl+Z 撤销 · ? 显示本说明", select: "选择",
-  original: "原图", result: "结果", cancelled: "已取消", done: "完成", none: "不保留", luminance: "只保留明暗", recolour: "换色", histogram: "直方图",
+  result: "结果", cancelled: "已取消", done: "完成", none: "不保留", rooms: "房间", train: "训练", evaluate: "成绩单", stylize: "换风格", check: "检查图片", sample: "抽样", luminance: "只保留明暗", recolour: "换色", histogram: "直方图",
 };
 
 export type Lang = "en" | "zh";

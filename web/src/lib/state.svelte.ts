@@ -58,7 +58,7 @@ export function remix(recipe: api.Recipe): void {
   Object.assign(asked, {
     prompt: recipe.prompt ?? "", negative: recipe.negative ?? "", seed: recipe.seed ?? 0, fresh: false,
     steps: recipe.steps ?? BLANK.steps, guidance: recipe.guidance ?? BLANK.guidance, style: (extra.style as string) ?? "any",
-    chaos: (extra.chaos as number) ?? 0, transparent: !!extra.transparent, tile: !!extra.tile,
+    size: (extra.size as number) ?? Math.max(...(recipe.size ?? [BLANK.size])), chaos: (extra.chaos as number) ?? 0, transparent: !!extra.transparent, tile: !!extra.tile,
   });
   go("paint");
 }
@@ -106,7 +106,7 @@ function heard(one: api.Job): void {
 export async function follow(): Promise<void> {
   let since = 0;
   const first = await tried(api.jobs());
-  for (const one of first?.jobs ?? []) {
+  for (const one of first ?? []) {
     heard(one);
     since = Math.max(since, one.version);
   }

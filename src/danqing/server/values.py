@@ -1,0 +1,70 @@
+"""What clients of other programs send, read as what it should be; UsageError in one sentence for what it is not."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from danqing.errors import UsageError
+
+SIZES = (128, 256, 512, 1024)
+MOST_GUIDANCE, MOST_STEPS = 15.0, 200
+"""more is taken as this"""
+LARGEST_SEED = 2**63 - 1
+
+
+def real(given: Mapping[str, Any], name: str, otherwise: float) -> float:
+    """A finite number, also one that came as text; `otherwise` where there is none."""
+    value = given.get(name)
+    if value is None or value == "":
+        return otherwise
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if isinstance(value, bool) or not math.isfinite(found):
+        raise UsageError(f"{name} = {str(value)[:40]!r} is no number; give one.")
+    return found
+
+
+def whole(given: Mapping[str, Any], name: str, otherwise: int) -> int:
+    """A whole number; of a real one what stands before the point."""
+    value = given.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(real(given, name, otherwise))
+
+
+def seed(given: Mapping[str, Any], name: str, otherwise: int) -> int:
+    found = whole(given, name, otherwise)
+    return otherwise if found < 0 else found % LARGEST_SEED
+
+
+def text(given: Mapping[str, Any], name: str) -> str:
+    """Words; '' where there are none."""
+    value = given.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is no text; give words.")
+    return value
+
+
+def listed(given: Mapping[str, Any], name: str) -> list[Any]:
+    value = given.get(name) or []
+    if not isinstance(value, list):
+        raise UsageError(f"{name} is no list; give one.")
+    return value
+
+
+def clamped(value: float, least: float, most: float) -> float:
+    return min(most, max(least, value))
+
+
+def square(width: float, height: float) -> int:
+    """The smallest side of ours that holds a size of theirs.
+
+    >>> square(1024, 1792), square(200, 100)
+    (1024, 256)
+    """
+    longest = max(width, height)
+    return next((side for side in SIZES if side >= longest), SIZES[-1])

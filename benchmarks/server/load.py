@@ -8,6 +8,7 @@ Each client reads once a second, as a page that is looked at does. Writes benchm
 import argparse
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -19,13 +20,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import httpx2
 import numpy as np
-from studio import API, AUTH, Studio
+from studio import API, AUTH, TOKEN, Studio
 
 from danqing.gallery import Entry, Marks
+from danqing.images.writing import encode_array
 from danqing.jobs import Place
 from run import machine
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "server-load.json"
+LIVE_STEPS = 4
+"""as the page asks for"""
 READS = ("/jobs?count=50", "/pictures?count=60", "/styles", "/reading?prompt=an%20orange%20cat")
 
 
@@ -101,6 +105,45 @@ def first_picture(studio: Studio) -> dict[str, Any]:
     return {"s": round(float(np.median(spent[1:])), 2)}
 
 
+def live(studio: Studio, frames: int = 30) -> dict[str, Any]:
+    """Drawings of 256 px in, pictures of 128 px out, each sent when the last has come: pictures a second, warm."""
+    from websockets.sync.client import connect
+
+    found = {}
+    drawing = encode_array(np.full((256, 256, 3), (210, 60, 40), np.uint8))
+    with connect(f"{studio.address.replace('http', 'ws')}{API}/live", additional_headers=AUTH, max_size=None) as socket:
+        for name, wishes in {"words": {}, "words and drawing": {"drawing": True, "strength": 0.65}}.items():
+            for number in range(frames + 3):
+                if number == 3:
+                    began = time.monotonic()
+                socket.send(
+                    json.dumps({"frame": number, "prompt": "red apple", "seed": 7, "steps": LIVE_STEPS, **wishes})
+                )
+                if wishes:
+                    socket.send(drawing)
+                assert isinstance(socket.recv(), bytes)
+            found[f"{name}, pictures/s"] = round(frames / (time.monotonic() - began), 1)
+    return found
+
+
+def opening(studio: Studio) -> dict[str, Any]:
+    """From the address to a page that takes words, in Chromium; median of five openings."""
+    from playwright.sync_api import sync_playwright
+
+    spent = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for _ in range(5):
+            page = browser.new_context().new_page()
+            began = time.monotonic()
+            page.goto(f"{studio.address}/?token={TOKEN}")
+            page.fill("#words", "red apple")
+            spent.append(time.monotonic() - began)
+            page.context.close()
+        browser.close()
+    return {"s": round(float(np.median(spent)), 2)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=200)
@@ -110,6 +153,8 @@ def main() -> None:
     found: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory() as folder, Studio(Path(folder)) as studio:
         found["first picture"] = first_picture(studio)
+        found["live"] = live(studio)
+        found["page"] = opening(studio)
     with tempfile.TemporaryDirectory() as folder, Studio(Path(folder), workers=2) as studio:
         found["readers"] = asyncio.run(readers(studio, args.clients, args.seconds))
     with tempfile.TemporaryDirectory() as folder:

@@ -44,6 +44,9 @@ def rows(load: dict[str, Any]) -> list[str]:
     first = load["first picture"]["s"]
     found = [
         ("first of four pictures, 128 px, warm", "within 2 s", f"{first} s", first <= 2),
+        ("page opened and taking words, Chromium", "within 1 s", f"{load['page']['s']} s", load["page"]["s"] <= 1),
+        *((f"live, {name.partition(',')[0]}", "6 pictures/s", f"{pace} pictures/s", pace >= 6)
+          for name, pace in load["live"].items()),
         row(f"{readers['clients']} readers, busy cores", readers["reads"], 200),
         row("submissions meanwhile", readers["submissions"], 300),
         *(row(f"gallery of {gallery['pictures']:,}: {name}", found, 100)

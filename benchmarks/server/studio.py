@@ -27,7 +27,7 @@ class Studio:
 
     def begin(self) -> float:
         """Start it; returns the seconds until it answered."""
-        command = [sys.executable, "-m", "danqing", "serve", "--port", str(self.port), "--folder", str(self.folder),
+        command = [sys.executable, "-m", "danqing", "studio", "--port", str(self.port), "--folder", str(self.folder),
                    "--token", TOKEN, "--workers", str(self.workers)]  # fmt: skip
         began = time.monotonic()
         self.server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -19,6 +19,7 @@ from danqing.errors import BadInputError, DanqingError, DiskError, NotFoundError
 from danqing.images.reading import read
 from danqing.images.writing import encode_array, read_recipe
 from danqing.jobs import JOBS, Place, Store, Uploads, check
+from danqing.jobs import desk as desks
 from danqing.jobs import store as storing
 from danqing.jobs.desk import Desk
 from danqing.jobs.helper import Helper, serve
@@ -321,6 +322,29 @@ def test_a_painting_job_gives_the_pictures_that_the_command_gives(store: Store, 
     assert (made == api.paint(**wishes).result().pictures[0].pixels[..., :3]).all()  # type: ignore[arg-type]
     recipe = read_recipe(path)
     assert recipe is not None and recipe.prompt == "red apple"
+
+
+def test_a_painting_is_sketched_and_stopped_within_a_step(
+    store: Store, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desks, "NOTED_EVERY", 0.0)
+    monkeypatch.setattr(desks, "SKETCHED_EVERY", 0.0)
+    job, seen = store.submit("paint", {"prompt": "red apple", "n": 2, "seed": 7, "steps": 4}), []
+    renew = store.renew
+
+    def cancelled_at_half(name: str, by: str, done: float, message: str = "") -> bool:
+        seen.append((round(done, 2), message))
+        if done == 0.5:
+            store.cancel(name)
+        return renew(name, by, done, message)
+
+    worker.site.renew = cancelled_at_half  # type: ignore[method-assign]
+    assert worker.work_once()
+    assert store.get(job.id).state == "cancelled" and store.get(job.id).pictures == ()
+    assert seen == [(0.25, ""), (0.25, "Sketched."), (0.5, "")]
+    folder = worker.site.place_of(job.id)
+    assert [path.name for path in sorted(folder.glob("*"))] == ["sketch-000.webp", "sketch-001.webp"]
+    assert read(folder / "sketch-001.webp").shape == (128, 128, 3)
 
 
 def test_every_job_can_be_done_and_taken_without_torch() -> None:

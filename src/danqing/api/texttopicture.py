@@ -18,7 +18,9 @@ from danqing.api.studios import Studio, load_painter
 from danqing.api.stylizing import stylize
 from danqing.errors import UsageError
 from danqing.families.text2image.imagining import stacked
-from danqing.families.text2image.painter import Canvas
+from danqing.families.text2image.painter import Canvas, Watch
+from danqing.images.alpha import over_white, tidied
+from danqing.images.arrays import to_uint8
 from danqing.nn.chance import generator, noise
 from danqing.types import Picture, Progress
 from danqing.words.reading import Reading
@@ -26,6 +28,9 @@ from danqing.words.reading import Reading
 Model = str | Path | Studio | None
 Done = Callable[[int, Picture], None]
 """told each picture as soon as it is painted, with its place"""
+Sketch = Callable[[float, Callable[[], dict[int, np.ndarray]]], None]
+"""told after every step how far the work is, 0 .. 1, and how to see the pictures in hand (place -> (S, S, 3) uint8);
+what it raises stops the work"""
 MOST_BLENDED = 8
 
 
@@ -84,14 +89,15 @@ def paint(
     seed: int = 0,
     model: Model = None,
     watch: Done | None = None,
+    sketch: Sketch | None = None,
     **wishes: Unpack[Wishes],
 ) -> Generator[Progress, None, Painted]:
     """Paint `n` pictures of a prompt; picture i has seed `seed` + i, and is the same alone or among others.
 
-    `watch` is given each picture with its place as soon as it is painted.
+    `watch` is given each picture with its place as soon as it is painted, `sketch` is told of every step on the way.
     `wishes`: see `Wishes` and `Look`. Raises UsageError, NotFoundError (a style, a file) or BadInputError (a picture).
     """
-    return (yield from painted(load_painter(model), to_paint(prompt, **wishes), n, seed, watch))
+    return (yield from painted(load_painter(model), to_paint(prompt, **wishes), n, seed, watch, sketch))
 
 
 @act
@@ -103,6 +109,7 @@ def vary(
     seed: int = 0,
     model: Model = None,
     watch: Done | None = None,
+    sketch: Sketch | None = None,
     **look: Unpack[Look],
 ) -> Generator[Progress, None, Painted]:
     """Paint a picture anew through its embedding; `strength` 0 keeps what it shows, 1 forgets it, `text` leads it.
@@ -110,7 +117,7 @@ def vary(
     Any picture goes, but only what the painter can say of it is kept: what it is, and roughly where and in which
     colours.
     """
-    return (yield from painted(load_painter(model), to_vary(picture, strength, text, **look), n, seed, watch))
+    return (yield from painted(load_painter(model), to_vary(picture, strength, text, **look), n, seed, watch, sketch))
 
 
 @act
@@ -123,11 +130,12 @@ def blend(
     seed: int = 0,
     model: Model = None,
     watch: Done | None = None,
+    sketch: Sketch | None = None,
     **look: Unpack[Look],
 ) -> Generator[Progress, None, Painted]:
     """Paint what lies between 2 to 8 pictures: the mean of their embeddings, revised by `strength`."""
     commission = to_blend(pictures, weights, text, strength, **look)
-    return (yield from painted(load_painter(model), commission, n, seed, watch))
+    return (yield from painted(load_painter(model), commission, n, seed, watch, sketch))
 
 
 def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wishes]) -> Picture:
@@ -165,7 +173,12 @@ def to_blend(
 
 
 def painted(
-    studio: Studio, commission: Commission, n: int, seed: int, watch: Done | None = None
+    studio: Studio,
+    commission: Commission,
+    n: int,
+    seed: int,
+    watch: Done | None = None,
+    sketch: Sketch | None = None,
 ) -> Generator[Progress, None, Painted]:
     made: dict[int, Picture] = {}
 
@@ -175,18 +188,19 @@ def painted(
             watch(place, picture)
 
     wanted = orders(studio, commission, n, seed)
-    yield from fulfilled(studio, wanted, done, commission.act)
+    yield from fulfilled(studio, wanted, done, commission.act, sketch)
     return Painted([made[place] for place in range(n)], studio.read(commission.prompt))
 
 
 def fulfilled(
-    studio: Studio, wanted: Sequence[Order], done: Done, name: str = "paint"
+    studio: Studio, wanted: Sequence[Order], done: Done, name: str = "paint", sketch: Sketch | None = None
 ) -> Generator[Progress, None, int]:
     """Paint orders of any kind and hand each picture to `done`; those of one way share groups, whatever their words."""
     count = 0
     for places in groups(wanted):
         rows = [wanted[place] for place in places]
-        for place, order, square in zip(places, rows, squares(studio, rows), strict=True):
+        watch = sketched(sketch, places, count, len(wanted)) if sketch else None
+        for place, order, square in zip(places, rows, squares(studio, rows, watch=watch), strict=True):
             asked = order.commission
             pixels = finished(square, order.ground, asked.size, asked.transparent, asked.tile)
             done(place, Picture(restyled(pixels, asked.then, order.seed), order.recipe))
@@ -196,6 +210,19 @@ def fulfilled(
 
 
 fulfil = act(fulfilled)
+
+
+def sketched(sketch: Sketch, places: Sequence[int], before: int, count: int) -> Watch:
+    """Steps of a group as steps of the whole: `before` of `count` pictures are painted already."""
+
+    def watch(done: float, shown: Callable[[], Tensor]) -> None:
+        def seen() -> dict[int, np.ndarray]:
+            pictures = to_uint8(shown()).permute(0, 2, 3, 1).numpy()
+            return {place: over_white(tidied(rgba)) for place, rgba in zip(places, pictures, strict=False)}
+
+        sketch((before + done * len(places)) / count, seen)
+
+    return watch
 
 
 def restyled(pixels: np.ndarray, then: str, seed: int) -> np.ndarray:
@@ -215,13 +242,13 @@ def groups(wanted: Sequence[Order]) -> Iterator[list[int]]:
 
 
 @torch.no_grad()
-def squares(studio: Studio, rows: Sequence[Order], at_once: int = AT_ONCE) -> Tensor:
+def squares(studio: Studio, rows: Sequence[Order], at_once: int = AT_ONCE, watch: Watch | None = None) -> Tensor:
     """(N, 4, S, S) in [-1, 1] for N <= at_once orders of one way, by the arithmetic of `at_once`."""
     full = [*rows, *[rows[-1]] * (at_once - len(rows))]
     way, said = full[0].way, stacked([order.said for order in full])
     chance = [generator("picture", order.seed, "pixels") for order in full]
     e, imagined = embeddings(studio, full), 1.0 if way.revision is None else way.revision
-    return studio.painter.render(e, said, way.manner, chance, canvas_of(full), imagined)[: len(rows)]
+    return studio.painter.render(e, said, way.manner, chance, canvas_of(full), imagined, watch)[: len(rows)]
 
 
 def embeddings(studio: Studio, full: Sequence[Order]) -> Tensor:

@@ -53,14 +53,14 @@ def kind(name: str) -> Callable[[Kind], Kind]:
 @kind("paint")
 def paint(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """Words to pictures; wishes as `danqing.paint` takes them."""
-    painted = yield from told(api.paint(**wishes, watch=desk.keep))
+    painted = yield from told(api.paint(**wishes, watch=desk.keep, sketch=desk.sketch))
     return {"reading.json": encoded(painted.reading.plain())}
 
 
 @kind("vary")
 def vary(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """Another picture of the same; wishes as `danqing.vary` takes them."""
-    yield from told(api.vary(**wishes, watch=desk.keep))
+    yield from told(api.vary(**wishes, watch=desk.keep, sketch=desk.sketch))
     return {}
 
 
@@ -69,7 +69,7 @@ def blend(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Fi
     """What lies between pictures; wishes as `danqing.blend` takes them."""
     given = dict(wishes)
     pictures = [desk.picture(one) for one in given.pop("pictures", [])]
-    yield from told(api.blend(pictures, **given, watch=desk.keep))
+    yield from told(api.blend(pictures, **given, watch=desk.keep, sketch=desk.sketch))
     return {}
 
 

@@ -26,7 +26,13 @@ KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 """of pictures, which never change under their id"""
 ALONE = {"content-security-policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}
 """of pages that a job has made: nothing in them runs"""
-TYPES = {".png": "image/png", ".json": "application/json", ".jsonl": "application/x-ndjson", ".html": "text/html"}
+TYPES = {
+    ".png": "image/png",
+    ".json": "application/json",
+    ".jsonl": "application/x-ndjson",
+    ".html": "text/html",
+    ".webp": "image/webp",
+}
 
 
 router = APIRouter(prefix=API)

@@ -2,6 +2,9 @@
 
 export const API = "/api/v1";
 
+/** What a job says once there are sketches among its files. */
+export const SKETCHED = "Sketched.";
+
 export type State = "waiting" | "running" | "done" | "failed" | "cancelled";
 export type Wishes = Record<string, unknown>;
 

@@ -5,8 +5,9 @@ pixels -> embed -> embedding                             vary, blend, describe, 
 embedding -> revise (noise it, walk back with words) -> embedding
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Generator, Tensor, nn
@@ -24,6 +25,8 @@ from danqing.nn.efficientnet import EfficientNetLite0
 from danqing.samplers.schedules import Flow, times
 from danqing.samplers.solvers import euler
 
+Watch = Callable[[float, Callable[[], Tensor]], None]
+"""told how far a rendering is, 0 .. 1, and how to see it: (B, 4, S, S) in [-1, 1]; what it raises stops it"""
 RIM = 4
 """places of a latent that are decoded beyond an edge that is to meet the opposite one"""
 
@@ -96,10 +99,12 @@ class Painter(nn.Module):
         generators: Sequence[Generator],
         canvas: Canvas | None = None,
         imagined: float = 1.0,
+        watch: Watch | None = None,
     ) -> Tensor:
         """(B, 4, S, S) in [-1, 1] from embeddings (B, total) and the words they come from, freely or on a canvas.
 
         `imagined`: how much of the embeddings the prior has made up, 0 (a picture's own) .. 1 (from words alone).
+        `watch` is told after every step how far it is, and how to see the pictures as they are guessed by then.
         """
         asked, config = self.asked(e, said, manner, imagined, generators), self.decoder.config
         z = noise(generators, config.channels, config.side, config.side)
@@ -114,7 +119,10 @@ class Painter(nn.Module):
 
         def denoise(z: Tensor, t: Tensor) -> Tensor:
             x = self.guess(z, float(t), spans[float(t)], asked, manner)
-            return x if ground is None or free is None else torch.lerp(ground, x, free)
+            x = x if ground is None or free is None else torch.lerp(ground, x, free)
+            if watch:
+                watch((moments.tolist().index(float(t)) + 1) / (len(moments) - 1), partial(self.shown, x))
+            return x
 
         made = self.shown(euler(denoise, z, Flow(), moments, no_draw), manner.tile)
         return made if canvas is None or canvas.mask is None else torch.lerp(canvas.picture, made, canvas.mask)

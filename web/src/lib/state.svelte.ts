@@ -33,7 +33,7 @@ export interface Asked {
 }
 
 const BLANK: Asked = {
-  prompt: "", negative: "", style: "fluent", seed: 0, fresh: true, steps: 6, guidance: 3, chaos: 0, size: 512, n: 4,
+  prompt: "", negative: "", style: "noto", seed: 0, fresh: true, steps: 6, guidance: 3, chaos: 0, size: 512, n: 4,
   transparent: false, tile: false,
 };
 const kept = JSON.parse(localStorage.getItem("asked") ?? "{}") as Partial<Asked>;

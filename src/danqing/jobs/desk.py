@@ -14,6 +14,7 @@ from danqing.images.writing import atomic_path, encode_png
 from danqing.jobs.job import Job
 from danqing.jobs.site import Site, StoppedError
 from danqing.jobs.uploads import NAME
+from danqing.jobs.wishes import SKETCHES
 from danqing.types import Picture
 
 SKETCHED = "Sketched."
@@ -57,10 +58,15 @@ class Desk:
         if now - self.sketched > SKETCHED_EVERY and done < 1:
             for place, pixels in seen().items():
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with atomic_path(self.folder / f"sketch-{place:03d}.webp") as temporary:
+                with atomic_path(self.folder / SKETCHES.replace("*", f"{place:03d}")) as temporary:
                     Image.fromarray(pixels).save(temporary, "WEBP", quality=60, method=0)
             self.sketched = time.monotonic()
             self.site.renew(self.job.id, self.worker, done, SKETCHED)
+
+    def clean(self) -> None:
+        """Take the sketches away, now that there are pictures."""
+        for path in self.folder.glob(SKETCHES):
+            path.unlink()
 
     def data(self, names: Sequence[Any]) -> Path:
         """A folder with copies of pictures, in their order."""

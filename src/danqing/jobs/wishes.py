@@ -11,7 +11,7 @@ from danqing.errors import UsageError, unknown
 PAINTING = ("n", "seed", "style", "steps", "guidance", "negative", "size", "transparent", "chaos")
 STYLIZING = ("weights", "strength", "keep_colours", "brush", "size", "engine", "seed")
 TRAINING = ("family", "minutes", "steps", "seed", "doctor", "data")
-SKETCHES = ("sketch-*.webp",)
+SKETCHES = "sketch-*.webp"
 MOST = 64
 """pictures of one job"""
 TYPES: dict[str, tuple[type, ...]] = {
@@ -43,10 +43,10 @@ class Wanted:
 JOBS: dict[str, Wanted] = {
     "paint": Wanted(
         ("prompt", *PAINTING, "tile", "strength", "extend", "then"), ("image", "mask", "style_ref", "image_prompt"),
-        files=("reading.json", *SKETCHES),
+        files=("reading.json", SKETCHES),
     ),
-    "vary": Wanted(("text", "strength", *PAINTING), ("picture",), (), SKETCHES, ("picture",)),
-    "blend": Wanted(("text", "strength", "weights", *PAINTING), (), ("pictures",), SKETCHES, ("pictures",)),
+    "vary": Wanted(("text", "strength", *PAINTING), ("picture",), (), (SKETCHES,), ("picture",)),
+    "blend": Wanted(("text", "strength", "weights", *PAINTING), (), ("pictures",), (SKETCHES,), ("pictures",)),
     "upscale": Wanted(("size",), ("picture",), needs=("picture",)),
     "stylize": Wanted(("styles", *STYLIZING), ("picture",), needs=("picture", "styles")),
     "describe": Wanted(("lang", "n"), ("picture",), files=("names.json",), needs=("picture",)),

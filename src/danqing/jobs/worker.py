@@ -80,6 +80,7 @@ class Worker:
             files: Mapping[str, bytes] = end.value
         finally:
             steps.close()
+        desk.clean()
         for name, data in files.items():
             desk.folder.mkdir(parents=True, exist_ok=True)
             write_atomic(desk.folder / name, data)

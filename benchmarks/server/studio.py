@@ -1,6 +1,5 @@
 """A studio in processes of its own, to be loaded and killed."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -55,7 +54,7 @@ class Studio:
     def handles(self) -> int:
         """Open files and sockets of the server."""
         assert self.server
-        return len(os.listdir(f"/proc/{self.server.pid}/fd"))
+        return len(list(Path(f"/proc/{self.server.pid}/fd").iterdir()))
 
     def client(self) -> httpx2.Client:
         return httpx2.Client(base_url=f"{self.address}{API}", headers=AUTH, timeout=30)

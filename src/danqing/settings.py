@@ -2,8 +2,9 @@
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,11 +21,18 @@ def read(cls: type[C], values: Mapping[str, Any], where: str = "settings") -> C:
     """
     check_names(values, [f.name for f in fields(cls)], where)  # type: ignore[arg-type]
     try:
-        return TypeAdapter(cls).validate_python(dict(values))
+        made: C = adapter(cls).validate_python(dict(values))
+        return made
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"In {where}: {key} = {first['input']!r} is not allowed: {first['msg']}.") from None
+
+
+@cache
+def adapter(cls: Hashable) -> TypeAdapter[Any]:
+    """Slow to make, so made once."""
+    return TypeAdapter(cls)
 
 
 def check_names(values: Iterable[str], known: Iterable[str], where: str) -> None:

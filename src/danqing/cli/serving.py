@@ -20,6 +20,8 @@ from danqing.cli.words import Talk
 from danqing.errors import MissingExtraError, UsageError
 
 HERE = "127.0.0.1"
+GENTLE = 10
+"""how much workers stand back behind their server"""
 Folder = Annotated[
     Path | None,
     typer.Option(help="Where jobs, pictures and uploads are kept; the studio folder of DANQING_HOME if left out."),
@@ -159,6 +161,8 @@ def worker(
         raise UsageError(f"{server} asks for a token; give the one it printed with --token.")
     one = Worker(Afar(Line(server.rstrip("/"), token or ""))) if server else worker_of(Place(home(folder)))
     talk.note(f"Working for {server or home(folder)}.")
+    if with_parent and hasattr(os, "nice"):
+        os.nice(GENTLE)  # the server answers while pictures are painted
     parent = os.getppid()
     one.run(lambda: with_parent and os.getppid() != parent)
     return {}

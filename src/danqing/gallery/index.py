@@ -74,6 +74,13 @@ class Index(Database):
         self, before: int | None, words: str, favourite: bool, tag: str, trashed: bool, count: int
     ) -> tuple[list[Entry], int | None]:
         """The newest that fit, and the number that the next page comes before; None after the last."""
+        found, following = self.texts(before, words, favourite, tag, trashed, count)
+        return [entry_of(text) for text in found], following
+
+    def texts(
+        self, before: int | None, words: str, favourite: bool, tag: str, trashed: bool, count: int
+    ) -> tuple[list[str], int | None]:
+        """The same, each entry as the JSON of its `plain`."""
         tests, values = ["trashed IS NOT NULL" if trashed else "trashed IS NULL"], list[object]()
         source = "pictures"
         if search := query(words):
@@ -93,11 +100,13 @@ class Index(Database):
             f"SELECT number, entry FROM {source} WHERE {' AND '.join(tests)} ORDER BY {place} DESC LIMIT ?",
             (*values, min(count, PAGE)),
         ).fetchall()
-        return [entry_of(text) for _, text in rows], rows[-1][0] if len(rows) == min(count, PAGE) else None
+        return [text for _, text in rows], rows[-1][0] if len(rows) == min(count, PAGE) else None
 
     def count(self) -> int:
         """Pictures that are not thrown away."""
-        (number,) = self.base.execute("SELECT count(*) FROM pictures WHERE trashed IS NULL").fetchone()
+        (number,) = self.base.execute(
+            "SELECT (SELECT count(*) FROM pictures) - (SELECT count(*) FROM pictures WHERE trashed IS NOT NULL)"
+        ).fetchone()  # both by an index
         return int(number)
 
     def tags(self) -> list[tuple[str, int]]:

@@ -246,11 +246,8 @@ async def upscaled(asker: Asker, request: Request, given: Mapping[str, Any], pic
 
 def open_jobs(asker: Asker) -> list[Job]:
     """Running and waiting ones, the running first."""
-    store = asker.place.store()
-    try:
+    with asker.stores.lent() as store:
         return [*store.page(state="running"), *store.page(state="waiting")]
-    finally:
-        store.close()
 
 
 def running(jobs: list[Job]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from danqing.server import a1111, comfy, live, openai, page, studio, work
 from danqing.server.asking import Asker, JobError
 from danqing.server.guard import Guard, Rules, problem
 from danqing.server.news import Bell
+from danqing.server.pool import Pool
 from danqing.server.studio import API
 from danqing.version import __version__
 
@@ -47,8 +48,9 @@ def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool =
     )
     place = replace(place, read=decoder().ask)
     app.state.place, app.state.bell = place, Bell(place)
+    app.state.stores, app.state.galleries = Pool(place.store), Pool(place.gallery)
     answer_errors(app)
-    asker, memory = Asker(place), comfy.Memory()
+    asker, memory = Asker(place, app.state.stores), comfy.Memory()
     app.state.asker = asker
     app.include_router(studio.router)
     app.include_router(work.router)

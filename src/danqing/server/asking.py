@@ -8,8 +8,9 @@ import anyio
 from fastapi import Request
 
 from danqing.errors import DanqingError
-from danqing.jobs import Job, Place, check
+from danqing.jobs import Job, Place, Store, check
 from danqing.jobs.job import CLOSED
+from danqing.server.pool import Pool
 
 HEARD_EVERY = 0.03
 """seconds between two looks for a job's news"""
@@ -24,7 +25,8 @@ class JobError(DanqingError):
 
 
 class Asker:
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, stores: Pool[Store]) -> None:
+        self.stores = stores
         self.place, self.reading = place, anyio.CapacityLimiter(AT_ONCE)
 
     async def ask(self, request: Request, kind: str, wishes: Mapping[str, Any], key: str | None = None) -> Job:
@@ -66,32 +68,20 @@ class Asker:
         return await anyio.to_thread.run_sync(self.place.uploads.put, data, limiter=self.reading)
 
     def submitted(self, kind: str, wishes: Mapping[str, Any], key: str | None = None) -> Job:
-        store = self.place.store()
-        try:
+        with self.stores.lent() as store:
             return store.submit(kind, wishes, key=key)
-        finally:
-            store.close()
 
     def got(self, job: str) -> Job:
-        store = self.place.store()
-        try:
+        with self.stores.lent() as store:
             return store.get(job)
-        finally:
-            store.close()
 
     def several(self, jobs: list[str]) -> list[Job]:
-        store = self.place.store()
-        try:
+        with self.stores.lent() as store:
             return [store.get(job) for job in jobs]
-        finally:
-            store.close()
 
     def cancelled(self, job: str) -> Job:
-        store = self.place.store()
-        try:
+        with self.stores.lent() as store:
             return store.cancel(job)
-        finally:
-            store.close()
 
     def pictures(self, job: Job) -> list[bytes]:
         """The PNGs of a job."""

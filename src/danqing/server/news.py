@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Any
 
 import anyio
@@ -74,4 +73,4 @@ class Bell:
 
 def plain(job: Job) -> dict[str, Any]:
     """As clients see it."""
-    return asdict(job) | {"wishes": dict(job.wishes)}
+    return dict(vars(job))

@@ -43,20 +43,14 @@ def placed(request: Request) -> Place:
     return place
 
 
-def opened(place: Annotated[Place, Depends(placed)]) -> Iterator[Store]:
-    store = place.store()
-    try:
+def opened(request: Request) -> Iterator[Store]:
+    with request.app.state.stores.lent() as store:
         yield store
-    finally:
-        store.close()
 
 
-def hung(place: Annotated[Place, Depends(placed)]) -> Iterator[Gallery]:
-    gallery = place.gallery()
-    try:
+def hung(request: Request) -> Iterator[Gallery]:
+    with request.app.state.galleries.lent() as gallery:
         yield gallery
-    finally:
-        gallery.close()
 
 
 def rung(request: Request) -> Bell:
@@ -111,9 +105,10 @@ def jobs(
     state: State | None = None,
     kind: Annotated[list[str] | None, Query()] = None,
     count: Annotated[int, Query(ge=1, le=100)] = 50,
-) -> dict[str, Any]:
+) -> Response:
     """The newest jobs, of some kinds only if these are named; `before` the time of the last one for the next page."""
-    return {"jobs": [plain(job) for job in store.page(before, state, count, kind or ())]}
+    found = [plain(job) for job in store.page(before, state, count, kind or ())]
+    return Response(json.dumps({"jobs": found}, ensure_ascii=False), media_type="application/json")
 
 
 @router.get("/jobs/{job}")
@@ -172,10 +167,11 @@ def pictures(
     tag: Annotated[str, Query(max_length=100)] = "",
     trashed: bool = False,
     count: Annotated[int, Query(ge=1, le=200)] = 60,
-) -> dict[str, Any]:
+) -> Response:
     """The newest that fit; `next`, where it is a number, is what to give as `before` for the next page."""
-    found, following = gallery.page(before, words, favourite, tag, trashed, count)
-    return {"pictures": [entry.plain() for entry in found], "next": following, "all": gallery.index.count()}
+    found, following = gallery.index.texts(before, words, favourite, tag, trashed, count)
+    rest = json.dumps({"next": following, "all": gallery.index.count()})
+    return Response(f'{{"pictures": [{", ".join(found)}], {rest[1:]}', media_type="application/json")
 
 
 @router.get("/pictures/{name}")

@@ -28,6 +28,8 @@ from danqing.jobs import Place
 from run import machine
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "server-load.json"
+WARM = 8.0
+"""seconds before counting, in which workers and readers begin"""
 LIVE_STEPS = 4
 """as the page asks for"""
 READS = ("/jobs?count=50", "/pictures?count=60", "/styles", "/reading?prompt=an%20orange%20cat")
@@ -41,7 +43,7 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
 async def readers(studio: Studio, count: int, seconds: float) -> dict[str, Any]:
     """Reads and submissions while workers paint without pause."""
     read, asked = list[float](), list[float]()
-    over = time.monotonic() + seconds
+    counted, over = time.monotonic() + WARM, time.monotonic() + WARM + seconds
     limits = httpx2.Limits(max_connections=count + 10, max_keepalive_connections=count + 10)
     async with httpx2.AsyncClient(base_url=f"{studio.address}{API}", headers=AUTH, timeout=60, limits=limits) as client:
 
@@ -50,7 +52,8 @@ async def readers(studio: Studio, count: int, seconds: float) -> dict[str, Any]:
             while time.monotonic() < over:
                 began = time.monotonic()
                 (await client.get(READS[number % len(READS)])).raise_for_status()
-                read.append(time.monotonic() - began)
+                if began > counted:
+                    read.append(time.monotonic() - began)
                 await asyncio.sleep(max(0.0, 1 - (time.monotonic() - began)))
 
         async def asker() -> None:
@@ -58,7 +61,8 @@ async def readers(studio: Studio, count: int, seconds: float) -> dict[str, Any]:
                 wishes = {"prompt": "red apple", "n": 4, "size": 512, "seed": len(asked)}
                 began = time.monotonic()
                 (await client.post("/jobs", json={"kind": "paint", "wishes": wishes})).raise_for_status()
-                asked.append(time.monotonic() - began)
+                if began > counted:
+                    asked.append(time.monotonic() - began)
                 await asyncio.sleep(0.5)
 
         await asyncio.gather(*(reader(number) for number in range(count)), asker())

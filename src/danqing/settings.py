@@ -21,7 +21,7 @@ def read(cls: type[C], values: Mapping[str, Any], where: str = "settings") -> C:
     """
     check_names(values, [f.name for f in fields(cls)], where)  # type: ignore[arg-type]
     try:
-        made: C = adapter(cls).validate_python(dict(values))
+        made: C = adapter(cls).validate_python(dict(values))  # type: ignore[arg-type]
         return made
     except ValidationError as error:
         first = error.errors()[0]
@@ -32,7 +32,7 @@ def read(cls: type[C], values: Mapping[str, Any], where: str = "settings") -> C:
 @cache
 def adapter(cls: Hashable) -> TypeAdapter[Any]:
     """Slow to make, so made once."""
-    return TypeAdapter(cls)
+    return TypeAdapter(cls)  # type: ignore[arg-type]
 
 
 def check_names(values: Iterable[str], known: Iterable[str], where: str) -> None:

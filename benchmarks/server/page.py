@@ -25,7 +25,7 @@ def main() -> None:
         "## Faults", "", "    python benchmarks/server/faults.py", "",
         "| what was done to it | wanted | found |", "|---|---|---|",
         *(f"| {FAULTS[name][0]} | {FAULTS[name][1]} | {told(found)} |" for name, found in faults.items()), "",
-        "## Load", "", "    python benchmarks/server/load.py", "", f"Machine: {load['machine']}.", "",
+        "## Load", "", "    python benchmarks/server/load.py", "", f"Machine: {load['machine']['cores']} cores, {load['machine']['cpu']}.", "",
         "| what | wanted | found |", "|---|---|---|", *rows(load), "",
         "Each reader asks once a second, as a page that is looked at does, while two workers paint grids of four at",
         "512 px without pause.", "",

@@ -18,6 +18,7 @@ FAULTS = {
 def main() -> None:
     faults = json.loads((HERE / "results" / "server-faults.json").read_text())
     load = json.loads((HERE / "results" / "server-load.json").read_text())
+    machine = load["machine"]
     lines = [
         "# What the studio survives, and how quick it is", "",
         "Written by `python benchmarks/server/page.py` from what was measured; nothing here is typed by hand. Smaller",
@@ -25,7 +26,7 @@ def main() -> None:
         "## Faults", "", "    python benchmarks/server/faults.py", "",
         "| what was done to it | wanted | found |", "|---|---|---|",
         *(f"| {FAULTS[name][0]} | {FAULTS[name][1]} | {told(found)} |" for name, found in faults.items()), "",
-        "## Load", "", "    python benchmarks/server/load.py", "", f"Machine: {load['machine']['cores']} cores, {load['machine']['cpu']}.", "",
+        "## Load", "", "    python benchmarks/server/load.py", "", f"Machine: {machine['cores']} cores, {machine['cpu']}.", "",
         "| what | wanted | found |", "|---|---|---|", *rows(load), "",
         "Each reader asks once a second, as a page that is looked at does, while two workers paint grids of four at",
         "512 px without pause.", "",

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from danqing.images.writing import encode_array
-from danqing.server.studio import API
+from danqing.jobs.remote import API
 
 TOKEN = "a-long-token"
 PHOTO = Path(__file__).parents[1] / "pictures" / "red-apple.png"

@@ -19,12 +19,12 @@ from danqing import registry
 from danqing.images.writing import encode_array
 from danqing.jobs import JOBS, Place
 from danqing.jobs.kinds import kind
+from danqing.jobs.remote import API
 from danqing.jobs.wishes import Wanted
 from danqing.jobs.worker import worker_of
 from danqing.server.app import create_app
 from danqing.server.guard import COOKIE
 from danqing.server.news import Bell
-from danqing.server.studio import API
 from danqing.types import Picture, Progress, Recipe
 
 TOKEN, HOST = "a-long-token", "127.0.0.1:7860"

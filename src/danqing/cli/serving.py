@@ -20,6 +20,7 @@ from danqing.cli.words import Talk
 from danqing.errors import MissingExtraError, UsageError
 
 HERE = "127.0.0.1"
+PORT = 7860
 GENTLE = 10
 """how much workers stand back behind their server"""
 Folder = Annotated[
@@ -45,7 +46,7 @@ Names = Annotated[
 
 def studio(
     talk: Talk,
-    port: Port = 7860,
+    port: Port = PORT,
     folder: Folder = None,
     token: Token = None,
     workers: Workers = 1,
@@ -59,7 +60,7 @@ def studio(
 
 def serve(
     talk: Talk,
-    port: Port = 7860,
+    port: Port = PORT,
     folder: Folder = None,
     token: Token = None,
     workers: Workers = 1,
@@ -94,8 +95,8 @@ def served(
         import uvicorn
 
         from danqing.jobs import Place
+        from danqing.jobs.remote import API
         from danqing.server.app import create_app
-        from danqing.server.studio import API
     except ImportError:
         raise MissingExtraError("The server", "studio") from None
     place = Place(folder)

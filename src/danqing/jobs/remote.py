@@ -1,4 +1,4 @@
-"""A studio on another machine, as a worker sees it: the same queue, gallery and uploads, through the server's /work.
+"""A studio on another machine, as a worker sees it: the same queue, gallery and uploads, through the server's /worker.
 
 The server is the broker: a job is plain data with its seed, its pictures go back as whole PNGs, and nothing but its
 address and its token is needed. What a lost line or a killed server leaves undone is asked again; who was away for
@@ -23,6 +23,8 @@ from danqing.jobs.job import Job, State
 from danqing.jobs.site import StoppedError
 from danqing.jobs.wishes import public_files
 
+API = "/api/v1"
+"""where the server's own routes begin"""
 KINDS = ("paint", "vary", "blend", "upscale", "stylize", "describe")
 """what is done afar; trainings stay where their models shall lie"""
 PATIENCE = 30.0
@@ -44,7 +46,7 @@ class Line:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
         headers = {"authorization": f"Bearer {self.token}", "content-type": kind}
-        request = urllib.request.Request(f"{self.address}/api/v1{path}", data, headers, method=method)
+        request = urllib.request.Request(f"{self.address}{API}{path}", data, headers, method=method)
         over = time.monotonic() + AGAIN
         while True:
             try:
@@ -82,7 +84,7 @@ class Afar:
     # The queue.
 
     def claim(self, worker: str, kinds: Sequence[str]) -> Job | None:
-        found = self.line.json("POST", "/work/claim", {"worker": worker, "kinds": list(kinds)})["job"]
+        found = self.line.json("POST", "/worker/claim", {"worker": worker, "kinds": list(kinds)})["job"]
         return Job(**found | {name: tuple(found[name]) for name in ("files", "pictures")}) if found else None
 
     def renew(self, job: str, worker: str, done: float, message: str = "") -> bool:
@@ -98,7 +100,7 @@ class Afar:
         return self.held(job, "end", {"worker": worker, "state": state, "message": message, "files": list(files)})
 
     def held(self, job: str, act: str, body: Any) -> bool:
-        return bool(self.line.json("POST", f"/work/{job}/{act}", body)["held"])
+        return bool(self.line.json("POST", f"/worker/{job}/{act}", body)["held"])
 
     # Pictures and files.
 
@@ -122,7 +124,7 @@ class Afar:
     def add(self, job: str, worker: str, name: str, png: bytes, parents: Sequence[str]) -> None:
         query = urllib.parse.urlencode({"worker": worker, "parents": ",".join(parents)})
         try:
-            self.line.ask("POST", f"/work/{job}/pictures/{name}?{query}", png)
+            self.line.ask("POST", f"/worker/{job}/pictures/{name}?{query}", png)
         except NotFoundError as error:
             raise StoppedError(str(error)) from None
 
@@ -130,7 +132,7 @@ class Afar:
         folder, names = self.place_of(job.id), public_files(self.place_of(job.id), job.kind)
         for name in names:
             query = urllib.parse.urlencode({"worker": worker, "name": name})
-            self.line.ask("POST", f"/work/{job.id}/files?{query}", (folder / name).read_bytes())
+            self.line.ask("POST", f"/worker/{job.id}/files?{query}", (folder / name).read_bytes())
         return names
 
     def look(self) -> bool:

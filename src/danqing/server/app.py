@@ -12,13 +12,13 @@ from danqing import errors
 from danqing.errors import DanqingError
 from danqing.jobs import Place
 from danqing.jobs.live import live as live_painter
+from danqing.jobs.remote import API
 from danqing.jobs.uploads import LARGEST, decoder
 from danqing.server import a1111, comfy, live, openai, page, studio, work
 from danqing.server.asking import Asker, JobError
 from danqing.server.guard import Guard, Rules, problem
 from danqing.server.news import Bell
 from danqing.server.pool import Pool
-from danqing.server.studio import API
 from danqing.version import __version__
 
 STATUS = {
@@ -33,7 +33,7 @@ JOB = 2_000_000
 PICTURED = 4 * LARGEST // 3
 """bytes of a request whose pictures are base64"""
 LARGE = {
-    f"{API}/uploads": LARGEST, f"{API}/recipes": LARGEST, f"{API}/jobs": JOB, f"{API}/work/": LARGEST,
+    f"{API}/uploads": LARGEST, f"{API}/recipes": LARGEST, f"{API}/jobs": JOB, f"{API}/worker/": LARGEST,
     "/prompt": comfy.GRAPH, "/api/prompt": comfy.GRAPH,
     f"{openai.PREFIX}/images/edits": 2 * LARGEST, f"{openai.PREFIX}/images/variations": LARGEST,
     **{f"{a1111.PREFIX}/{name}": PICTURED for name in a1111.PICTURED},

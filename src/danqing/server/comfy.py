@@ -27,7 +27,7 @@ from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_array
 from danqing.jobs import Job, Uploads, check
 from danqing.jobs.job import CLOSED, OPEN
-from danqing.jobs.uploads import NAME
+from danqing.jobs.uploads import LARGEST, NAME
 from danqing.jobs.wishes import MOST
 from danqing.server.asking import Asker
 from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, listed, real, seed, square, whole
@@ -202,7 +202,7 @@ def router(asker: Asker, memory: Memory) -> APIRouter:
 
     @routes.get("/features")
     def features() -> dict[str, Any]:
-        return {"supports_preview_metadata": False, "max_upload_size": 64_000_000}
+        return {"supports_preview_metadata": False, "max_upload_size": LARGEST}
 
     @routes.websocket("/ws")
     async def ws(socket: WebSocket, clientId: str = "") -> None:

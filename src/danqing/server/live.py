@@ -14,8 +14,8 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from danqing.errors import DanqingError
 from danqing.jobs.helper import Helper
+from danqing.jobs.remote import API
 from danqing.jobs.uploads import LARGEST
-from danqing.server.studio import API
 
 Frame = tuple[int, dict[str, Any], bytes]
 

@@ -23,6 +23,7 @@ from danqing.errors import DanqingError, UsageError
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_array
 from danqing.jobs import Job, Uploads
+from danqing.jobs.remote import API
 from danqing.server.asking import Asker, JobError
 from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, real, seed, square, text, whole
 
@@ -165,7 +166,7 @@ async def answer(
     job = await asker.ask(request, kind, wishes)
     if given.get("response_format") == "url":
         base = str(request.base_url).rstrip("/")
-        data = [{"url": f"{base}/api/v1/pictures/{name}/file"} for name in job.pictures]
+        data = [{"url": f"{base}{API}/pictures/{name}/file"} for name in job.pictures]
     else:
         data = [{"b64_json": one} for one in await anyio.to_thread.run_sync(encoded, asker, job, given)]
     return JSONResponse({"created": int(job.created), "data": data, **described(wishes, given)})

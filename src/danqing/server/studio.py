@@ -17,11 +17,11 @@ from danqing.home import taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.tracing import to_svg
 from danqing.jobs import JOBS, Place, State, Store, check, public_files
+from danqing.jobs.remote import API
 from danqing.presets import looks
 from danqing.server.news import Bell, plain
 from danqing.server.words import reading
 
-API = "/api/v1"
 KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 """of pictures, which never change under their id"""
 ALONE = {"content-security-policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"}

@@ -9,12 +9,12 @@ from danqing.errors import BadInputError, NotFoundError, UsageError
 from danqing.gallery import Gallery
 from danqing.images.writing import write_atomic
 from danqing.jobs import JOBS, Place, Store, public_files
-from danqing.jobs.remote import KINDS
+from danqing.jobs.remote import API, KINDS
 from danqing.jobs.site import lost_here
 from danqing.server.news import plain
-from danqing.server.studio import API, Hung, Opened, Placed
+from danqing.server.studio import Hung, Opened, Placed
 
-router = APIRouter(prefix=f"{API}/work")
+router = APIRouter(prefix=f"{API}/worker")
 Worker = Annotated[str, Body(max_length=200, pattern=r"^[^:]+:\d+:\w+$")]
 From = Annotated[str, Query(max_length=200)]
 

@@ -158,7 +158,7 @@ def distances_of(exam: Exam, gallery: Gallery) -> Iterator[Distance]:
         samples = report.Samples(real, net(channels_first(made)), other)
         chance = generator("evaluate", exam.seed, source)
         measures = [get("metric", name) for name in MEASURES]
-        yield from (Distance(source, row) for row in report.compare(samples, net, measures, report.REPEATS, chance))
+        yield from (Distance(source, row) for row in report.compare(samples, net, measures, report.SPLITS, chance))
 
 
 # Is it a copy?

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -325,6 +326,33 @@ def test_prior_guidance_of_one_does_not_look_at_what_is_unsaid(painter: Painter)
     one = painter.imagine(asked, none, manner, picture_generators(0, 1))
     other = painter.imagine(asked, replace(none, tokens=torch.tensor([[7]])), manner, picture_generators(0, 1))
     torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("strength", "until", "times"),
+    [
+        (None, 0.5, [0, 0, 1, 1, 2, 2, 3, 4, 5]),
+        (None, 1.0, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]),
+        (0.5, 0.5, [3, 3, 4, 5]),
+        (None, 0.0, [0, 0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_guidance_is_asked_for_in_the_first_step_and_early(
+    painter: Painter, monkeypatch: pytest.MonkeyPatch, strength: float | None, until: float, times: list[int]
+) -> None:
+    """Six steps: a guided one asks the decoder twice, another once."""
+    seen: list[int] = []
+    forward = painter.decoder.forward
+
+    def counted(z: torch.Tensor, t: torch.Tensor, *rest: Any) -> torch.Tensor:
+        seen.append(round(float(t[0]) * 6))
+        return forward(z, t, *rest)
+
+    monkeypatch.setattr(painter.decoder, "forward", counted)
+    canvas = None if strength is None else Canvas(torch.zeros(1, 4, 128, 128), strength)
+    manner = Manner(steps=6, jumps=False, guided_until=until)
+    painter.render(torch.randn(2, SHAPE.total), said(2)[0], manner, picture_generators(1, 2), canvas)
+    assert seen == times
 
 
 def test_tiles_are_painted_with_another_seam_at_every_step(painter: Painter) -> None:

@@ -1,7 +1,7 @@
 """Words become pictures: paint, vary, blend."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -32,6 +32,8 @@ Sketch = Callable[[float, Callable[[], dict[int, np.ndarray]]], None]
 """told after every step how far the work is, 0 .. 1, and how to see the pictures in hand (place -> (S, S, 3) uint8);
 what it raises stops the work"""
 MOST_BLENDED = 8
+SKETCHED = 3
+"""steps of the prior where a picture has to follow the hand"""
 
 
 @dataclass(frozen=True)
@@ -141,13 +143,18 @@ def blend(
 def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wishes]) -> Picture:
     """One picture at once, for painting that follows the typing: it is not computed in a group of four.
 
-    So its last bits may differ from those of `paint`, and its recipe is no promise of the same bytes.
+    It is imagined in half as many steps as those of `paint`, and its recipe is no promise of the same bytes.
     """
     studio = load_painter(model)
-    order = orders(studio, to_paint(prompt, **wishes), 1, seed)[0]
+    order = hurried(orders(studio, to_paint(prompt, **wishes), 1, seed)[0])
     asked = order.commission
     square = squares(studio, [order], at_once=1)[0]
     return Picture(finished(square, order.ground, asked.size, asked.transparent, asked.tile), order.recipe)
+
+
+def hurried(order: Order) -> Order:
+    """As a sketch: in half of the prior's steps; cosine to the embeddings of all steps 0.97 to 0.99."""
+    return replace(order, way=replace(order.way, manner=replace(order.way.manner, prior_steps=SKETCHED)))
 
 
 def to_paint(prompt: str, **wishes: Unpack[Wishes]) -> Commission:

@@ -6,7 +6,7 @@ embedding -> revise (noise it, walk back with words) -> embedding
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -41,6 +41,9 @@ class Manner:
     """the few-step stage's jumps (guidance told), or ordinary steps (asked both ways)"""
     guidance: float = 3.0
     """of the decoder: how strongly pixels follow the embedding"""
+    guided_until: float = 0.5
+    """the time, 0 (noise) .. 1 (picture), from which on steps that are not the first do without guidance (Kynkäänniemi
+    et al., arXiv 2404.07724): as good for three quarters of the work"""
     rough: float = 0.1
     """noise put on the embedding before it is painted, 0 .. 0.4"""
     calm: float = 0.7
@@ -118,7 +121,8 @@ class Painter(nn.Module):
         spans = dict(zip(moments[:-1].tolist(), moments.diff().tolist(), strict=True))
 
         def denoise(z: Tensor, t: Tensor) -> Tensor:
-            x = self.guess(z, float(t), spans[float(t)], asked, manner)
+            late = not manner.jumps and moments[0] < t >= manner.guided_until
+            x = self.guess(z, float(t), spans[float(t)], asked, replace(manner, guidance=1.0) if late else manner)
             x = x if ground is None or free is None else torch.lerp(ground, x, free)
             if watch:
                 watch((moments.tolist().index(float(t)) + 1) / (len(moments) - 1), partial(self.shown, x))

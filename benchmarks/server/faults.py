@@ -10,6 +10,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -204,8 +205,45 @@ def strangers(count: int, folder: Path) -> dict[str, Any]:
     return {"requests": count, "answers": states, "5xx": len(worst), "alive": alive}
 
 
-PARTS = {"kills": kills, "doubles": doubles, "leavers": leavers, "uploads": uploads, "strangers": strangers}
-SIZES = {"kills": 50, "doubles": 1000, "leavers": 1000, "uploads": 5000, "strangers": 5000}
+def schemas(count: int, folder: Path) -> dict[str, Any]:
+    """What schemathesis makes of the OpenAPI document, `count` examples for every operation at most.
+
+    Streams of events are left out: they never end.
+    """
+    tool = Path(sys.executable).with_name("schemathesis")
+    if not tool.exists():
+        raise SystemExit("This part needs schemathesis: pip install 'schemathesis>=4'.")
+    report = folder / "report.json"
+    with Studio(folder / "studio") as studio, studio.client() as client:
+        options = {
+            "header": f"Authorization: {AUTH['authorization']}", "checks": "not_a_server_error",
+            "phases": "examples,coverage,fuzzing", "max-examples": count, "exclude-path-regex": "events$",
+            "request-timeout": 60, "warnings": "off", "seed": 0, "report-json-path": report,
+        }  # fmt: skip
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        ended = subprocess.run(
+            [str(tool), "run", f"{studio.address}{API}/openapi.json", *words], capture_output=True, text=True
+        )
+        alive = client.get("/kinds").status_code == 200
+    if not report.exists():
+        raise SystemExit(ended.stdout[-2000:] + ended.stderr[-2000:])
+    found = json.loads(report.read_text())
+    cases = found["test_cases"]
+    if cases["with_failures"] or cases["errored"]:
+        print(ended.stdout[-3000:], file=sys.stderr)
+    return {"operations": found["operations"]["tested"], "requests": cases["generated"], "5xx": cases["with_failures"],
+            "without an answer": cases["errored"], "alive": alive}  # fmt: skip
+
+
+PARTS = {
+    "kills": kills,
+    "doubles": doubles,
+    "leavers": leavers,
+    "uploads": uploads,
+    "strangers": strangers,
+    "schemas": schemas,
+}
+SIZES = {"kills": 50, "doubles": 1000, "leavers": 1000, "uploads": 5000, "strangers": 5000, "schemas": 40}
 
 
 def main() -> None:

@@ -244,9 +244,11 @@ def test_teach_checks_pictures_trains_and_shows_the_curve(page: Any, base: str, 
     for number in range(24):
         small = chance.integers(0, 255, (4, 4, 3)).astype(np.uint8)
         (tmp_path / f"{number}.png").write_bytes(encode_array(small.repeat(12, 0).repeat(12, 1)))
+    (tmp_path / "broken.png").write_text("no picture")
     page.goto(f"{base}/#teach")
     page.locator("input[type=file]").first.set_input_files([str(path) for path in sorted(tmp_path.glob("*.png"))])
     page.get_by_text(said(page, "fine,", "合格,")).wait_for()
+    page.get_by_text("broken.png: ").wait_for()
     page.get_by_label(said(page, "A generator of its own", "一个新的生成模型")).check()
     page.get_by_role("combobox", name=said(page, "Kind of model", "模型种类")).select_option("vae")
     page.get_by_role("spinbutton", name=said(page, "Minutes", "分钟数")).fill("0.2")

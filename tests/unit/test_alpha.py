@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from danqing.errors import MissingExtraError
@@ -55,6 +56,41 @@ def test_enlarging_keeps_edges_clean() -> None:
     assert big.shape == (48, 64, 4) and (big[..., :3] <= big[..., 3:]).all()
     assert (alpha.straight(big)[big[..., 3] > 20][:, 0] > 240).all(), "half transparent red is red, not dark"
     assert alpha.resized(rgba, (16, 16)) is rgba
+
+
+def test_softening_is_the_gaussian_and_leaves_plain_grounds() -> None:
+    plain = np.full((9, 7, 4), (12, 200, 3, 255), np.uint8)
+    assert np.array_equal(alpha.softened(plain, 1.0), plain)
+    dot = np.zeros((15, 15, 4), np.uint8)
+    dot[7, 7] = 255
+    bell = np.exp(-0.5 * np.arange(-7, 8) ** 2)
+    expected = 255 * np.outer(bell, bell) / bell.sum() ** 2
+    assert np.abs(alpha.softened(dot, 1.0)[..., 3] - expected).max() <= 1
+
+
+@given(arrays(np.uint8, (6, 5, 4)), st.floats(0.3, 2.0), st.booleans())
+def test_softened_colours_stay_below_their_alpha(rgba: np.ndarray, sigma: float, wrap: bool) -> None:
+    clean = alpha.premultiplied(rgba)
+    made = alpha.softened(clean, sigma, wrap)
+    assert (made[..., :3] <= made[..., 3:]).all()
+    if wrap:
+        turned = alpha.softened(np.roll(clean, (2, 1), (0, 1)), sigma, wrap)
+        assert np.abs(np.roll(made, (2, 1), (0, 1)).astype(int) - turned).max() <= 1  # a sum in another order
+
+
+def test_steeper_edges_stay_within_what_was_there() -> None:
+    small = np.zeros((16, 16, 4), np.uint8)
+    small[:, 8:] = 200
+    small[8:] //= 2
+    large = alpha.resized(alpha.softened(small, 1.3), (64, 64))
+    made = alpha.steepened(large, small)
+    assert (made[..., :3] <= made[..., 3:]).all()
+    for rows, whole in ((slice(0, 20), 200), (slice(44, 64), 100)):  # half transparent stays half transparent
+        assert np.abs(made[rows, 52:].astype(int) - whole).max() <= 2 and made[rows, :12].max() <= 2
+        width = [
+            ((one[rows, :, 3] > 0.1 * whole) & (one[rows, :, 3] < 0.9 * whole)).sum(1).mean() for one in (large, made)
+        ]
+        assert width[1] < 0.65 * width[0]
 
 
 def test_paper_is_lifted_but_the_white_inside_a_drawing_stays() -> None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from danqing.api.enlarging import enlarge
+from danqing.api.enlarging import enlarge_painted
 from danqing.errors import UsageError
 from danqing.images.alpha import flat, lifted, over_white, premultiplied, straight, tidied
 from danqing.images.arrays import to_float, to_uint8
@@ -148,7 +148,8 @@ def share_of(mask: Material, image: Material) -> np.ndarray:
 def finished(square: Tensor, ground: Ground | None, size: int, transparent: bool, tile: bool) -> np.ndarray:
     """(4, S, S) premultiplied in [-1, 1] -> the pixels of the file: (H, W, 3) over white, or (H, W, 4) straight."""
     rgba = tidied(to_uint8(square[None])[0].permute(1, 2, 0).numpy())
-    made = enlarge(rgba, (size, size), tile) if ground is None else enlarge(ground.frame.cut(rgba), ground.size)
+    painted, wanted = (rgba, (size, size)) if ground is None else (ground.frame.cut(rgba), ground.size)
+    made = enlarge_painted(painted, wanted, tile)
     shown = straight(made) if transparent else over_white(made)
     if ground is None or ground.base is None or ground.share is None:
         return shown

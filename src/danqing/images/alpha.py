@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 FAINT = 4
 """an alpha of a painted picture below this is nothing, above 255 less this is whole"""
+AROUND = 5
+"""pixels, a side of the neighbourhood whose alpha bounds a steeper edge"""
 PAPER = 248
 """red, green and blue of at least this count as white paper"""
 
@@ -50,6 +54,31 @@ def resized(rgba: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     made = [np.asarray(plane.resize(size, Image.Resampling.LANCZOS)) for plane in planes]
     colours, alpha = np.stack(made[:3], axis=2), made[3][..., None]
     return np.concatenate([np.minimum(colours, alpha), alpha], axis=2)
+
+
+def softened(rgba: np.ndarray, sigma: float, wrap: bool = False) -> np.ndarray:
+    """Premultiplied (H, W, 4) uint8 under a Gaussian of `sigma` pixels; past its edges it goes on, or begins again."""
+    reach = math.ceil(3 * sigma)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    made = np.pad(rgba, ((reach, reach), (reach, reach), (0, 0)), mode="wrap" if wrap else "edge").astype(np.float64)
+    for axis in (0, 1):
+        made = np.lib.stride_tricks.sliding_window_view(made, len(taps), axis) @ (taps / taps.sum())
+    return np.rint(made).astype(np.uint8)
+
+
+def steepened(rgba: np.ndarray, small: np.ndarray) -> np.ndarray:
+    """Premultiplied, enlarged from `small`: edges of the alpha twice as steep, between the least and the most that
+    `small` has around; what is half transparent there stays so."""
+    size = rgba.shape[1], rgba.shape[0]
+    plane = Image.fromarray(np.ascontiguousarray(small[..., 3]))
+    least, most = (
+        np.asarray(plane.filter(of(AROUND)).resize(size, Image.Resampling.BILINEAR), np.float64)
+        for of in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
+    )
+    alpha = rgba[..., 3].astype(np.float64)
+    steep = np.rint(np.clip(2 * alpha - (least + most) / 2, least, most))
+    colours = np.minimum(rgba[..., :3] * (steep / np.maximum(alpha, 1))[..., None], steep[..., None])
+    return np.concatenate([np.rint(colours), steep[..., None]], axis=2).astype(np.uint8)
 
 
 def lifted(rgba: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def share_held(count: int, dims: int, spread: float, shift: float, samples: int)
             metric = get("metric", name)
             values[name].append(metric.measure(whole))
             halves = [(metric.measure(a), metric.measure(b)) for a, b in pairs]
-            edges[name].append(interval(values[name][-1], halves, metric.limits))
+            edges[name].append(interval(values[name][-1], halves, metric.limits, count))
     truths = {name: sum(them) / samples for name, them in values.items()}
     return {name: sum(low <= truths[name] <= high for low, high in edges[name]) / samples for name in values}
 

@@ -232,7 +232,7 @@ def schemas(count: int, folder: Path) -> dict[str, Any]:
     if cases["with_failures"] or cases["errored"]:
         print(ended.stdout[-3000:], file=sys.stderr)
     return {"operations": found["operations"]["tested"], "requests": cases["generated"], "5xx": cases["with_failures"],
-            "without an answer": cases["errored"], "alive": alive}  # fmt: skip
+            "unanswered in a minute": cases["errored"], "alive": alive}  # fmt: skip
 
 
 PARTS = {

@@ -12,7 +12,7 @@ FAULTS = {
     "leavers": ("clients that listen for events and leave", "no open file or socket more than before"),
     "uploads": ("pictures of six formats with bytes changed, cut off, doubled, replaced", "no 5xx, the server lives"),
     "strangers": ("every route of the OpenAPI document with strange values in every place", "no 5xx, the server lives"),
-    "schemas": ("schemathesis over the OpenAPI document, 40 examples for each operation", "no 5xx, the server lives"),
+    "schemas": ("schemathesis over the OpenAPI document; unanswered is what waited behind a training it had begun", "no 5xx, the server lives"),
 }  # fmt: skip
 
 
@@ -26,7 +26,8 @@ def main() -> None:
         "sizes of the same run in the tests (`tests/unit/test_jobs.py`, `test_server.py`, `test_doors.py`).", "",
         "## Faults", "", "    python benchmarks/server/faults.py", "",
         "| what was done to it | wanted | found |", "|---|---|---|",
-        *(f"| {FAULTS[name][0]} | {FAULTS[name][1]} | {told(found)} |" for name, found in faults.items()), "",
+        *(f"| {FAULTS[name][0]} | {FAULTS[name][1]} | {told(found)} ({verdict(met(name, found))}) |"
+          for name, found in faults.items()), "",
         "## Load", "", "    python benchmarks/server/load.py", "",
         f"Machine: {machine['cores']} cores, {machine['cpu']}.", "",
         "| what | wanted | found |", "|---|---|---|", *rows(load), "",
@@ -34,6 +35,21 @@ def main() -> None:
         "512 px without pause.", "",
     ]  # fmt: skip
     (HERE.parent / "docs" / "reliability.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def met(name: str, found: dict[str, Any]) -> bool:
+    if name == "kills":
+        spared = {"kills", "accepted", "slowest start, s"}
+        return found["slowest start, s"] <= 5 and not any(found[part] for part in found.keys() - spared)
+    if name == "doubles":
+        return bool(found["jobs"] == 1)
+    if name == "leavers":
+        return bool(found["handles after"] <= found["handles before"])
+    return bool(found["5xx"] == 0 and found["alive"])
+
+
+def verdict(well: bool) -> str:
+    return "met" if well else "**not met**"
 
 
 def told(found: dict[str, Any]) -> str:
@@ -55,7 +71,7 @@ def rows(load: dict[str, Any]) -> list[str]:
         *(row(f"gallery of {gallery['pictures']:,}: {name}", found, 100)
           for name, found in gallery.items() if name != "pictures"),
     ]  # fmt: skip
-    return [f"| {what} | {goal} | {is_} ({'met' if met else '**not met**'}) |" for what, goal, is_, met in found]
+    return [f"| {what} | {goal} | {is_} ({verdict(well)}) |" for what, goal, is_, well in found]
 
 
 def row(what: str, found: dict[str, float], goal: float) -> tuple[str, str, str, bool]:

@@ -193,7 +193,11 @@ def test_live_follows_words_and_hand(page: Any, base: str) -> None:
     page.goto(f"{base}/#live")
     page.get_by_label(said(page, "What is it to be?", "这是什么？")).fill(said(page, "red apple", "红苹果"))
     page.wait_for_selector("img.made")
+    quick = page.get_attribute("img.made", "src")
+    until(page, lambda: page.get_attribute("img.made", "src") != quick)  # painted finely, once nothing moves
     shown = page.get_attribute("img.made", "src")
+    page.wait_for_timeout(1000)
+    assert page.get_attribute("img.made", "src") == shown
     box = page.locator("canvas").bounding_box()
     page.mouse.move(box["x"] + 80, box["y"] + 80)
     page.mouse.down()
@@ -244,11 +248,9 @@ def test_teach_checks_pictures_trains_and_shows_the_curve(page: Any, base: str, 
     for number in range(24):
         small = chance.integers(0, 255, (4, 4, 3)).astype(np.uint8)
         (tmp_path / f"{number}.png").write_bytes(encode_array(small.repeat(12, 0).repeat(12, 1)))
-    (tmp_path / "broken.png").write_text("no picture")
     page.goto(f"{base}/#teach")
     page.locator("input[type=file]").first.set_input_files([str(path) for path in sorted(tmp_path.glob("*.png"))])
     page.get_by_text(said(page, "fine,", "合格,")).wait_for()
-    page.get_by_text("broken.png: ").wait_for()
     page.get_by_label(said(page, "A generator of its own", "一个新的生成模型")).check()
     page.get_by_role("combobox", name=said(page, "Kind of model", "模型种类")).select_option("vae")
     page.get_by_role("spinbutton", name=said(page, "Minutes", "分钟数")).fill("0.2")
@@ -258,6 +260,19 @@ def test_teach_checks_pictures_trains_and_shows_the_curve(page: Any, base: str, 
     else:  # the noise was found too blurred or alike: train on what is at hand
         page.get_by_role("button", name="Fashion-MNIST").click()
     page.wait_for_selector("section.card img", timeout=120_000)
+
+
+@browser_there
+def test_teach_says_which_files_are_no_pictures(base: str, chromium: Any, tmp_path: Path) -> None:
+    """Also where two of a folder have one name."""
+    page = chromium.new_context(locale="en-GB").new_page()
+    page.goto(f"{base}/?token={TOKEN}")
+    page.goto(f"{base}/#teach")
+    files = [{"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}] * 2
+    page.locator("input[type=file]").first.set_input_files(files)
+    page.get_by_text("2 left out").wait_for()
+    assert page.get_by_text("broken.png: ").count() == 2
+    page.context.close()
 
 
 @browser_there

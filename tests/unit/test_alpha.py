@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from danqing.api.enlarging import enlarge_painted
 from danqing.errors import MissingExtraError
 from danqing.images import alpha, read
 from danqing.images.tracing import to_svg
@@ -91,6 +92,28 @@ def test_steeper_edges_stay_within_what_was_there() -> None:
             ((one[rows, :, 3] > 0.1 * whole) & (one[rows, :, 3] < 0.9 * whole)).sum(1).mean() for one in (large, made)
         ]
         assert width[1] < 0.65 * width[0]
+
+
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_lines_and_gaps_live_on_in_large_paintings(width: int, inverse: bool) -> None:
+    small = np.zeros((128, 128, 4), np.uint8)
+    small[20:108, 60 : 60 + width] = 255
+    if inverse:
+        small = 255 - small
+    row = enlarge_painted(small, (512, 512))[256, :, 3].astype(int)
+    assert np.ptp(row[200:300]) > 240
+    assert width * 2 <= (abs(row[200:300] - row[100]) > 127).sum() <= width * 6
+
+
+def test_stairs_of_a_painted_edge_are_smooth_when_large() -> None:
+    """A half plane whose edge climbs in steps of 4 pixels: enlarged, its edge is nearer to the straight line."""
+    y, x = np.mgrid[:128, :128]
+    small = np.repeat((np.where(y < 64 + x // 4 - 16, 0, 255))[..., None], 4, 2).astype(np.uint8)
+    rough = [np.argmax(made[..., 3] > 127, axis=0)[100:400] for made in
+             (np.kron(small, np.ones((4, 4, 1), np.uint8)), enlarge_painted(small, (512, 512)))]  # fmt: skip
+    off = [np.polyfit(np.arange(300), edge, 1, full=True)[1][0] / 300 for edge in rough]
+    assert off[1] < 0.6 * off[0]
 
 
 def test_paper_is_lifted_but_the_white_inside_a_drawing_stays() -> None:

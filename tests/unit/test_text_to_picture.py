@@ -19,7 +19,7 @@ from danqing.api.commissions import Commission
 from danqing.api.enlarging import enlarge
 from danqing.api.materials import material
 from danqing.api.orders import mixture, orders
-from danqing.api.texttopicture import fulfil, to_paint
+from danqing.api.texttopicture import fulfil, hurried, to_paint
 from danqing.errors import BadInputError, DanqingError, NotFoundError, UsageError
 from danqing.images import encode_png, read, write_png
 from danqing.types import Picture, Recipe
@@ -82,11 +82,17 @@ def test_a_picture_is_the_same_alone_and_among_others(studio: api.Studio) -> Non
         assert encode_png(alone) == encode_png(several[place])
 
 
-def test_a_glimpse_is_nearly_the_painted_picture(studio: api.Studio) -> None:
-    painted = api.paint("a red apple", 1, 3, studio, steps=2).result().pictures[0]
-    glimpsed = api.glimpse("a red apple", 3, studio, steps=2)
+def test_a_fine_glimpse_is_nearly_the_painted_picture(studio: api.Studio) -> None:
+    painted = api.paint("a red apple", 1, 3, studio, steps=8).result().pictures[0]
+    glimpsed = api.glimpse("a red apple", 3, studio, steps=8)
     assert np.abs(glimpsed.pixels.astype(int) - painted.pixels.astype(int)).max() <= 2
     assert glimpsed.recipe == painted.recipe
+
+
+@pytest.mark.parametrize(("steps", "imagined"), [(1, 3), (2, 3), (4, 4), (8, 6)])
+def test_a_quick_glimpse_is_imagined_in_few_steps(studio: api.Studio, steps: int, imagined: int) -> None:
+    order = orders(studio, to_paint("apple", steps=steps), 1, 0)[0]
+    assert hurried(order).way.manner.prior_steps == imagined
 
 
 def test_other_prompts_in_the_same_group_change_nothing(studio: api.Studio) -> None:

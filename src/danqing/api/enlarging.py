@@ -3,25 +3,31 @@
 import numpy as np
 
 from danqing.families.text2image.upscaling import enlarge as enlarged
-from danqing.images.alpha import softened, steepened
+from danqing.images.alpha import softened, steepened, thin
 
 WRAP = 8
 """pixels of the other side that are laid around a tile, so that its edges still meet"""
 
 
 SOFT = 1.3
-"""pixels"""
+"""pixels, where a picture becomes four times as large or larger"""
+LEAST_SOFT = 0.3
+"""pixels; less changes nothing that is seen"""
 
 
 def enlarge_painted(rgba: np.ndarray, size: tuple[int, int], tile: bool = False) -> np.ndarray:
     """As `enlarge`, for what the painter has painted.
 
     Its edges climb in stairs of a pixel, which the network, knowing drawings alone, would take for the shape. So they
-    are softened away first, and the outline is made crisp again when it is large.
+    are softened away first, but for thin lines, and the outline is made crisp again when it is large.
     """
-    if size[0] <= rgba.shape[1] or size[1] <= rgba.shape[0]:
+    factor = min(size[0] / rgba.shape[1], size[1] / rgba.shape[0])
+    sigma = SOFT * min(1.0, (1 - 1 / factor) / (1 - 1 / 4))
+    if sigma < LEAST_SOFT:
         return enlarge(rgba, size, tile)
-    return steepened(enlarge(softened(rgba, SOFT, tile), size, tile), rgba)
+    kept = thin(rgba)
+    soft = np.rint(kept * rgba + (1 - kept) * softened(rgba, sigma, tile)).astype(np.uint8)
+    return steepened(enlarge(soft, size, tile), rgba)
 
 
 def enlarge(rgba: np.ndarray, size: tuple[int, int], tile: bool = False) -> np.ndarray:

@@ -33,7 +33,7 @@ Sketch = Callable[[float, Callable[[], dict[int, np.ndarray]]], None]
 what it raises stops the work"""
 MOST_BLENDED = 8
 SKETCHED = 3
-"""steps of the prior where a picture has to follow the hand"""
+"""least steps of the prior where a picture has to follow the hand"""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ def blend(
 def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wishes]) -> Picture:
     """One picture at once, for painting that follows the typing: it is not computed in a group of four.
 
-    It is imagined in half as many steps as those of `paint`, and its recipe is no promise of the same bytes.
+    Few steps are few for the prior too, and its last bits differ from those of `paint`: its recipe is no promise of the
+    same bytes.
     """
     studio = load_painter(model)
     order = hurried(orders(studio, to_paint(prompt, **wishes), 1, seed)[0])
@@ -153,8 +154,10 @@ def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wi
 
 
 def hurried(order: Order) -> Order:
-    """As a sketch: in half of the prior's steps; cosine to the embeddings of all steps 0.97 to 0.99."""
-    return replace(order, way=replace(order.way, manner=replace(order.way.manner, prior_steps=SKETCHED)))
+    """No more steps of the prior than of the decoder, at least 3: cosine to the embeddings of all steps 0.97 up."""
+    manner = order.way.manner
+    steps = min(manner.prior_steps, max(SKETCHED, manner.steps))
+    return replace(order, way=replace(order.way, manner=replace(manner, prior_steps=steps)))
 
 
 def to_paint(prompt: str, **wishes: Unpack[Wishes]) -> Commission:

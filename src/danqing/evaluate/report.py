@@ -155,7 +155,9 @@ def compare(
     pairs = [halved(whole, chance) for _ in range(splits)]
     for metric in metrics:
         value = metric.measure(whole)
-        low, high = interval(value, [(metric.measure(a), metric.measure(b)) for a, b in pairs], metric.limits)
+        low, high = interval(
+            value, [(metric.measure(a), metric.measure(b)) for a, b in pairs], metric.limits, len(whole.real)
+        )
         yield Row(
             label=f"{metric.label}-{net.name}",
             metric=metric.name,
@@ -180,12 +182,19 @@ def halved(sets: Sets, chance: Generator) -> tuple[Sets, Sets]:
     return Sets(first, third), Sets(second, fourth)
 
 
-def interval(value: float, halves: Sequence[tuple[float, float]], limits: tuple[float, float]) -> tuple[float, float]:
-    """95 % interval of a statistic of N pictures from its values on pairs of halves, within its limits.
+def interval(
+    value: float, halves: Sequence[tuple[float, float]], limits: tuple[float, float], count: int
+) -> tuple[float, float]:
+    """95 % interval of a statistic of `count` pictures from its values on pairs of halves, within its limits.
 
-    Shares (limits 0 and 1) are compared as angles: what a sample's chance does to a share depends on the share.
+    Shares (limits 0 and 1) are compared as angles: what a sample's chance does to a share depends on the share. Halves
+    that are all alike, as at 0 and 1, say nothing of chance; there it is that of counting.
     """
-    there, back = (angle, share) if limits == (0, 1) else (torch.clone, torch.clone)
+    shares = limits == (0, 1)
+    if shares and all(a == b for a, b in halves):
+        low, high = wilson(value, count)
+        return min(low, value), max(high, value)  # its ends miss 0 and 1 by a rounding
+    there, back = (angle, of_angle) if shares else (torch.clone, torch.clone)
     middle, measured = (there(torch.tensor(x, dtype=torch.float64)) for x in (value, halves))
     reach = student(len(halves)) * standard_error(measured)
     low, high = (float(back(edge)) for edge in (middle - reach, middle + reach))
@@ -199,7 +208,7 @@ def angle(shares: Tensor) -> Tensor:
     return shares.clamp(0, 1).sqrt().asin()
 
 
-def share(angles: Tensor) -> Tensor:
+def of_angle(angles: Tensor) -> Tensor:
     """Back from `angle`; what lies beyond its ends is the end."""
     return angles.clamp(0, math.pi / 2).sin().square()
 

@@ -66,6 +66,19 @@ def softened(rgba: np.ndarray, sigma: float, wrap: bool = False) -> np.ndarray:
     return np.rint(made).astype(np.uint8)
 
 
+def thin(rgba: np.ndarray) -> np.ndarray:
+    """(H, W, 1) in 0 .. 1: how much a pixel belongs to a line or gap of less than 3 pixels (top-hat transform, Serra
+    1982, of each plane and of its inverse)."""
+    found = np.zeros((*rgba.shape[:2], 1))
+    for number in range(rgba.shape[2]):
+        plane = Image.fromarray(np.ascontiguousarray(rgba[..., number]))
+        opened = plane.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3))
+        closed = plane.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.MinFilter(3))
+        lost = np.asarray(closed, np.float64) - np.asarray(opened)
+        found = np.maximum(found, np.minimum(1, 2 * lost / 255)[..., None])
+    return found
+
+
 def steepened(rgba: np.ndarray, small: np.ndarray) -> np.ndarray:
     """Premultiplied, enlarged from `small`: edges of the alpha twice as steep, between the least and the most that
     `small` has around; what is half transparent there stays so."""

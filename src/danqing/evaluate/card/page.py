@@ -64,7 +64,7 @@ $notes<footer>Danqing · $command</footer></main></body></html>
 def page(models: Sequence[Judged], train: Tensor, real_power: Tensor, data: DataCard, command: str) -> str:
     """`train` (N, C, S, S) uint8 are the pictures that the copies are compared with; `command` repeats the page."""
     title = " · ".join(one.name for one in models)
-    words = sentences(models, models[0].report.real_count)
+    words = sentences(models, models[0].row("frechet").count)
     notes = dict.fromkeys(note for one in models for note in one.report.notes)
     return TEMPLATE.substitute(
         title=escape(f"Report card: {title}"),

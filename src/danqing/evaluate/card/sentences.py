@@ -12,7 +12,12 @@ SOFT, SPECKLED = 0.7, 1.4
 """share of real pictures' fine power, below which a model is soft and above which speckled"""
 COPYING = 0.1
 """how much smaller the share of authentic pictures may be than that of held-out real ones"""
-LEAST_RECALL = 0.4
+VARIETY = (
+    (0.8, ("It is varied", "种类丰富")),
+    (0.4, ("It shows a part of the variety", "种类有所欠缺")),
+    (0.0, ("It repeats itself", "常常重复自己")),
+)
+"""least recall in parts of that of real pictures, and what is said of it"""
 CLOSENESS = (
     ("near to", "很接近真实图片"),
     ("at some distance from", "与真实图片还有距离"),
@@ -59,16 +64,12 @@ def near_or_far(one: Judged) -> Words:
 
 
 def variety(one: Judged) -> Words:
-    recall = one.row("recall").value
-    if recall >= LEAST_RECALL:
-        return (
-            f"It is varied: about {recall:.0%} of what real pictures show is among its own.",
-            f"种类丰富：真实图片中约 {recall:.0%} 的样子它都画得出。",
-        )
-    return (
-        f"It repeats itself: only about {recall:.0%} of what real pictures show is among its own.",
-        f"种类不足：真实图片中只有约 {recall:.0%} 的样子它画得出。",
-    )
+    """Recall beside that of real pictures: all of the variety, a part of it, or little."""
+    recall, real = one.row("recall").value, one.row("recall").floor
+    shown = (f"about {recall:.0%} of what real pictures show is among its own (among other real ones {real:.0%})",
+             f"真实图片中约 {recall:.0%} 的样子它画得出（另一批真实图片为 {real:.0%}）")  # fmt: skip
+    english, chinese = next(words for least, words in VARIETY if recall >= least * real)
+    return f"{english}: {shown[0]}.", f"{chinese}：{shown[1]}。"
 
 
 def softness(one: Judged) -> Words:

@@ -25,7 +25,7 @@ LATE = 0.3
 class Illness:
     name: str
     cure: Cure
-    """stop; best: back to the last healthy weights, and stop; slower: back, at half the rate; change the settings that
+    """stop; best: back to the last healthy weights, and stop; slower: back, at a lower rate; change the settings that
     the family's `remedies` name, or change them and go back; average: make the moving average shorter"""
     text: str
     """what is seen, with the newest look's numbers to be put in"""

@@ -43,7 +43,7 @@ class Manner:
     """of the decoder: how strongly pixels follow the embedding"""
     guided_until: float = 0.5
     """the time, 0 (noise) .. 1 (picture), from which on steps that are not the first do without guidance (Kynkäänniemi
-    et al., arXiv 2404.07724): as good for three quarters of the work"""
+    et al., arXiv 2404.07724): within what chance leaves open as good, for three quarters of the work"""
     rough: float = 0.1
     """noise put on the embedding before it is painted, 0 .. 0.4"""
     calm: float = 0.7

@@ -12,7 +12,8 @@ FAULTS = {
     "leavers": ("clients that listen for events and leave", "no open file or socket more than before"),
     "uploads": ("pictures of six formats with bytes changed, cut off, doubled, replaced", "no 5xx, the server lives"),
     "strangers": ("every route of the OpenAPI document with strange values in every place", "no 5xx, the server lives"),
-    "schemas": ("schemathesis over the OpenAPI document; unanswered is what waited behind a training it had begun", "no 5xx, the server lives"),
+    "schemas": ("schemathesis over the OpenAPI document; some requests wait until a worker has painted",
+                "no 5xx, the server lives"),
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from danqing import api
+from danqing.cli.datasets import shares_of
 from danqing.cli.door import main
 from danqing.data.care import KINDS
 from danqing.data.care.aligning import correlation
@@ -130,7 +131,19 @@ def test_on_the_command_line(folder: Path, tmp_path: Path, capsys: pytest.Captur
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["good"] == 66 and sheet.exists() and Path(found["fixed"], "data-card.json").exists()
-    assert main(["data", "check", str(folder)]) == 0 and "66 of 77" in capsys.readouterr().out
+    assert main(["data", "check", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "66 of 77" in told and "middle" in told
+    for label, count in found["labels"].items():
+        assert [label, str(count), f"{count / sum(found['labels'].values()):.0%}"] in [
+            row.split() for row in told.split("\n")
+        ]
+
+
+def test_labels_are_told_most_frequent_first_and_few() -> None:
+    assert shares_of({"cat": 1, "dog": 3}) == [("dog", "3", "75%"), ("cat", "1", "25%")]
+    many = shares_of({f"{n:02}": 1 for n in range(30)})
+    assert len(many) == 21 and many[-1] == ("10 others", "10", "33%")
 
 
 def test_folders_without_pictures(tmp_path: Path) -> None:

@@ -126,6 +126,10 @@ def check_data(
     care = talk.follow(api.check_data(folder, smallest), whole_steps=True)
     found = care.plain()
     talk.table(("found", "how many", "for example"), rows_of(care))
+    if care.good:
+        talk.table(("of the good ones", "5 %", "middle", "95 %"), spreads_of(found["statistics"]))
+    if found["labels"]:
+        talk.table(("label", "pictures", "share"), shares_of(found["labels"]))
     talk.say(f"{len(care.good)} of {len(care.files)} pictures are good.")
     if sheet:
         draw_findings(care, sheet)
@@ -138,6 +142,24 @@ def check_data(
 def rows_of(care: "Care") -> list[tuple[str, str, str]]:
     first = {one.kind: f"{one.file}: {one.detail}" for one in reversed(care.findings)}
     return [(kind, str(count), first.get(kind, "")) for kind, count in care.counts().items()]
+
+
+def spreads_of(statistics: dict[str, list[float]]) -> list[tuple[str, ...]]:
+    return [(name, *(f"{value:g}" for value in values)) for name, values in statistics.items()]
+
+
+MOST_LABELS = 20
+"""labels that are printed; all stand in --json"""
+
+
+def shares_of(labels: dict[str, int]) -> list[tuple[str, str, str]]:
+    """The most frequent labels first, then how many others there are."""
+    total = sum(labels.values())
+    ranked = sorted(labels.items(), key=lambda one: (-one[1], one[0]))
+    rows = [(name, str(count), f"{count / total:.0%}") for name, count in ranked[:MOST_LABELS]]
+    rest = ranked[MOST_LABELS:]
+    left = sum(count for _, count in rest)
+    return [*rows, (f"{len(rest)} others", str(left), f"{left / total:.0%}")] if rest else rows
 
 
 ON_ROW = 8

@@ -153,6 +153,10 @@ def worker(
 ) -> dict[str, Any]:
     """Paint the jobs that a studio has taken, here or on another machine; any number of workers may share one queue.
     Ctrl+C gives the job back."""
+    parent = os.getppid()
+    if with_parent and hasattr(os, "nice"):
+        os.nice(GENTLE)  # the server begins and answers while pictures are painted
+
     from danqing.jobs import Place
     from danqing.jobs.remote import Afar, Line
     from danqing.jobs.worker import Worker, worker_of
@@ -162,9 +166,6 @@ def worker(
         raise UsageError(f"{server} asks for a token; give the one it printed with --token.")
     one = Worker(Afar(Line(server.rstrip("/"), token or ""))) if server else worker_of(Place(home(folder)))
     talk.note(f"Working for {server or home(folder)}.")
-    if with_parent and hasattr(os, "nice"):
-        os.nice(GENTLE)  # the server answers while pictures are painted
-    parent = os.getppid()
     one.run(lambda: with_parent and os.getppid() != parent)
     return {}
 

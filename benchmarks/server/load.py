@@ -106,6 +106,8 @@ def first_picture(studio: Studio) -> dict[str, Any]:
             while not client.get(f"/jobs/{job}").json()["pictures"]:
                 time.sleep(0.01)
             spent.append(time.monotonic() - began)
+        while client.get(f"/jobs/{job}").json()["state"] != "done":  # what follows is measured beside nothing
+            time.sleep(0.1)
     return {"s": round(float(np.median(spent[1:])), 2)}
 
 

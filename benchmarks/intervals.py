@@ -1,4 +1,4 @@
-"""How often the intervals of `evaluate` hold the truth: simulated pictures, of which the truth is known.
+"""How often the intervals of `evaluate` hold the truth: simulated pictures, as many as one likes.
 
 python benchmarks/intervals.py --samples 1600
 """

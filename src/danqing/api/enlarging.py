@@ -7,8 +7,6 @@ from danqing.images.alpha import softened, steepened, thin
 
 WRAP = 8
 """pixels of the other side that are laid around a tile, so that its edges still meet"""
-
-
 SOFT = 1.3
 """pixels, where a picture becomes four times as large or larger"""
 LEAST_SOFT = 0.3

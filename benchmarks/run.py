@@ -59,7 +59,8 @@ def speed() -> None:
         "peer-ddpm-64": peer("ddpm"),
         "conv-28": ours("conv-28"),
         "plain-conv-28": ours("plain-conv-28"),
-        "peer-vae-28": peer("vae"),
+        "peer-vae-28": peer("vae", "--nets", "classic"),
+        "peer-vae-own-28": peer("vae", "--nets", "resnet"),
         "dcgan-28": ours("dcgan-28"),
         "peer-dcgan-28": peer("dcgan"),
     }.items():
@@ -74,8 +75,8 @@ def ours(*args: str) -> list[str]:
     return [sys.executable, str(HERE / "speed" / "ours.py"), *args]
 
 
-def peer(name: str) -> list[str]:
-    return [str(PEERS), str(HERE / "speed" / f"peer_{name}.py")]
+def peer(name: str, *args: str) -> list[str]:
+    return [str(PEERS), str(HERE / "speed" / f"peer_{name}.py"), *args]
 
 
 def sample_seconds() -> float:

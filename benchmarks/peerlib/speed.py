@@ -11,13 +11,15 @@ import torch
 THREADS = 2
 
 
-def start(description: str, batch: int, window: float = 4.0) -> argparse.Namespace:
-    """Read the options, fix the threads and the seed."""
+def start(description: str, batch: int, window: float = 4.0, **texts: str) -> argparse.Namespace:
+    """Read the options, further ones of text with their defaults among them; fix the threads and the seed."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--windows", type=int, default=5)
     parser.add_argument("--window-seconds", type=float, default=window, help="shortest window; it ends with a step")
     parser.add_argument("--threads", type=int, default=THREADS)
+    for name, default in texts.items():
+        parser.add_argument(f"--{name}", default=default)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from danqing.families.gan.model import NETS, GanConfig, build
+from danqing.nn import precision
 from danqing.nn.classic import Down, Up, halvings
-from danqing.nn.layers import Labels, Waves, patches, picture
+from danqing.nn.layers import Dropout, Labels, Waves, patches, picture
 from danqing.nn.transformer import Transformer
 from danqing.nn.unet import UNet
 
@@ -106,3 +107,42 @@ def test_waves_tell_times_apart() -> None:
 def test_labels_have_a_row_for_any() -> None:
     assert Labels(3, 8)(torch.tensor([0, 3])).shape == (2, 8)
     assert Labels(0, 8)(torch.tensor([0])).shape == (1, 8)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_dropout_keeps_the_share_the_mean_and_the_memory_order(layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    x = torch.ones(16, 8, 15, 13).contiguous(memory_format=layout).requires_grad_()
+    layer = Dropout(0.3)
+    made = layer(x)
+    count, share = x.numel(), 77 / 256
+    spread = (share * (1 - share) / count) ** 0.5
+    assert abs(float((made == 0).float().mean()) - share) < 4 * spread
+    assert set(made.unique().tolist()) == {0.0, float(torch.tensor(256 / 179))}  # E[made] = 1
+    assert made.is_contiguous(memory_format=layout)
+    made.sum().backward()
+    assert torch.equal(x.grad, made.detach())
+    dropped = (made == 0).float().flatten()
+    assert abs(float(torch.corrcoef(torch.stack([dropped[1:], dropped[:-1]]))[0, 1])) < 4 * count**-0.5
+    assert torch.equal(layer.eval()(x), x) and torch.equal(Dropout(0.0)(x), x)
+
+
+def test_bf16_is_chosen_by_large_products_and_given_up_by_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def pretended(small: float, large: float) -> dict[str, float]:
+        def seconds(dtype: torch.dtype, width: int, batch: int, device: str) -> float:
+            sizes.append(width)
+            return 1.0 if dtype == torch.float32 else (small if width == 32 else large)
+
+        monkeypatch.setattr(precision, "_seconds", seconds)
+        precision.measured.cache_clear()
+        return precision.measured("cpu")
+
+    try:
+        assert pretended(0.9, 0.5)["bf16"] == 0.5 and precision.choose("auto", "cpu") == "bf16"
+        assert pretended(1.2, 0.9)["bf16"] == 0.9 and precision.choose("auto", "cpu") == "fp32"
+        sizes.clear()
+        assert pretended(400.0, 0.0)["bf16"] == 400.0 and sizes == [32, 32]  # the large one would take minutes
+    finally:
+        precision.measured.cache_clear()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from danqing.nn.layers import Dropout
+
 
 def halvings(size: int, most: int) -> int:
     """How often `size` can be halved to a whole number of at least 4, at most `most` times.
@@ -55,7 +57,7 @@ class Down(nn.Module):
         for i, (inner, outer) in enumerate(zip([channels, *widths[:-1]], widths, strict=True)):
             layers.append(nn.Conv2d(inner, outer, kernel, 2, (kernel - 1) // 2, bias=not norm or i == 0))
             layers += [nn.BatchNorm2d(outer)] if norm and i > 0 else []
-            layers += [nn.LeakyReLU(0.2)] + ([nn.Dropout(dropout)] if dropout else [])
+            layers += [nn.LeakyReLU(0.2)] + ([Dropout(dropout)] if dropout else [])
             size = (size + 2 * ((kernel - 1) // 2) - kernel) // 2 + 1
         self.layers = nn.Sequential(*layers)
         self.dense = nn.Linear(widths[-1] * size * size, outputs)

@@ -3,7 +3,8 @@
     python benchmarks/care.py [--faults 12]
 
 Drawings of the clip-art set, labelled by four of its styles, and photos of the set of studies, labelled by what they
-show. A fault counts as found under its own kind; whatever else is named is a false alarm. Writes results/care.json.
+show; captions tell the same with other words besides. A fault counts as found under its own kind; whatever else is
+named is a false alarm. Photos are few and hold half of the faults at a time, in two rounds. Writes results/care.json.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import io
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,12 @@ from danqing.data.studies import PHOTOS, studies_folder
 from danqing.images.reading import read
 from run import save
 
+SAID = ("a drawing of {} in the manner of {}", "{}, {}", "{} by {}", "{}: the {} picture")
+SEEN = ("a {}", "a photo of {}s", "one {}, seen by day", "{} in colour")
 STYLES = ("fluent", "icon-park", "streamline-freehand", "noto")
 Picture = np.ndarray
-Named = tuple[Picture, str]
-"""a picture and its label"""
+Named = tuple[Picture, str, str]
+"""a picture, its label and its caption"""
 
 
 def main() -> None:
@@ -41,8 +45,8 @@ def main() -> None:
     args = parser.parse_args()
     drawn, photographed = drawings(args.drawings), photos()
     found = {
-        "drawings": counted(drawn, [one for one, _ in photographed], args.faults),
-        "photos": counted(photographed, [one for one, _ in drawn], min(args.faults, len(photographed) // 12)),
+        "drawings": counted(drawn, [one for one, _, _ in photographed], args.faults, rounds=1),
+        "photos": counted(photographed, [one for one, _, _ in drawn], args.faults // 2, rounds=2),
     }
     save("care.json", found)
     print(json.dumps(found, indent=1))
@@ -57,67 +61,74 @@ def drawings(count: int) -> list[Named]:
         if one.style in STYLES:
             rows.setdefault(one.name_en, int(row))
     some = list(rows.values())[:count]
-    return list(zip(clipart.white(np.array(some)), (clipart.rows[row].style for row in some), strict=True))
+    captions = [
+        SAID[i % len(SAID)].format(clipart.rows[row].name_en, clipart.rows[row].style) for i, row in enumerate(some)
+    ]
+    styles = [clipart.rows[row].style for row in some]
+    return list(zip(clipart.white(np.array(some)), styles, captions, strict=True))
 
 
 def photos() -> list[Named]:
-    files = sorted((studies_folder() / PHOTOS).glob("*.png"))
+    files = [file for file in sorted((studies_folder() / PHOTOS).glob("*.png")) if "lomiri" not in file.name]
+    shown = ["building" if "monuments" in file.name else "animal" for file in files]
     return [
-        (read(file), "building" if "monuments" in file.name else "animal")
-        for file in files
-        if "lomiri" not in file.name
+        (read(file), label, SEEN[i % len(SEEN)].format(label))
+        for i, (file, label) in enumerate(zip(files, shown, strict=True))
     ]
 
 
-def counted(clean: Sequence[Named], strange: Sequence[Picture], faults: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "set"
-        planted = plant(clean, strange, faults, folder)
-        care = api.check_data(folder).result()
-    named = {one.file: one.kind for one in care.findings}
-    rows: dict[str, Any] = {}
-    for kind in KINDS:
-        mine = [file for file, of in planted.items() if of == kind]
-        rows[kind] = {"planted": len(mine), "found": sum(named.get(file) == kind for file in mine)}
-        rows[kind]["false"] = sum(of == kind and file not in planted for file, of in named.items())
-    planted_count, false = len(planted), sum(file not in planted for file in named)
-    rows["all"] = {
-        "planted": planted_count, "found": sum(row["found"] for row in rows.values()),
-        "false": false, "clean": len(care.files) - planted_count,
-    }  # fmt: skip
-    return rows
+def counted(clean: Sequence[Named], strange: Sequence[Picture], faults: int, rounds: int) -> dict[str, Any]:
+    rows: dict[str, Counter[str]] = {kind: Counter(planted=0, found=0, false=0) for kind in (*KINDS, "all")}
+    for number in range(rounds):
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "set"
+            planted = plant(clean, strange, faults, folder, number)
+            care = api.check_data(folder).result()
+        named = {one.file: one.kind for one in care.findings}
+        for kind in KINDS:
+            mine = [file for file, of in planted.items() if of == kind]
+            found = sum(named.get(file) == kind for file in mine)
+            false = sum(of == kind and file not in planted for file, of in named.items())
+            for key in (kind, "all"):
+                rows[key].update(planted=len(mine), found=found, false=false)
+        rows["all"]["clean"] += len(care.files) - len(planted)
+    return {kind: dict(row) for kind, row in rows.items()}
 
 
-def plant(clean: Sequence[Named], strange: Sequence[Picture], faults: int, folder: Path) -> dict[str, str]:
+def plant(clean: Sequence[Named], strange: Sequence[Picture], faults: int, folder: Path, round_: int) -> dict[str, str]:
     """The clean pictures and, beside or instead of some, faults of each kind; file -> kind of what was planted."""
-    chance, folder_pictures = np.random.default_rng(1), folder / "pictures"
+    chance, folder_pictures = np.random.default_rng(1 + round_), folder / "pictures"
     folder_pictures.mkdir(parents=True)
     order = iter(chance.permutation(len(clean)))
     rows: dict[str, list[str]] = {}
-    labels = sorted({label for _, label in clean})
+    labels = sorted({label for _, label, _ in clean})
     planted: dict[str, str] = {}
 
-    def put(name: str, data: bytes, label: str, caption: str = "a picture") -> str:
+    def put(name: str, data: bytes, label: str, caption: str) -> str:
         (folder_pictures / name).write_bytes(data)
         rows[f"pictures/{name}"] = [label, caption]
         return f"pictures/{name}"
 
-    for i, (picture, label) in enumerate(clean):
-        put(f"{i:04d}.png", png(picture), label)
+    for i, (picture, label, caption) in enumerate(clean):
+        put(f"{i:04d}.png", png(picture), label, caption)
     for kind, spoil in SPOILED.items():
         for number in range(faults):
-            picture, label = clean[next(order)] if kind in BESIDE else clean[int(chance.integers(len(clean)))]
-            planted[put(f"{kind}-{number:02d}.png", spoil(picture, chance, number), label)] = kind
-    for number in range(faults):
-        planted[put(f"outlier-{number:02d}.png", png(strange[number]), labels[number % len(labels)])] = "outlier"
-    for kind in ("wrong-label", "missing-label", "missing-caption"):
+            picture, label, caption = clean[next(order) if kind in BESIDE else int(chance.integers(len(clean)))]
+            planted[put(f"{kind}-{number:02d}.png", spoil(picture, chance, number), label, caption)] = kind
+    for number, picture in enumerate(strange[round_ * faults :][:faults]):
+        label = labels[number % len(labels)]
+        caption = next(of for _, one, of in clean if one == label)
+        planted[put(f"outlier-{number:02d}.png", png(picture), label, caption)] = "outlier"
+    for kind in ("wrong-label", "wrong-caption", "missing-label", "missing-caption"):
         for _ in range(faults):
             file = f"pictures/{next(order):04d}.png"
             planted[file] = kind
-            label = rows[file][0]
+            label, caption = rows[file]
             others = [one for one in labels if one != label]
-            change = {"wrong-label": (others[int(chance.integers(len(others)))], rows[file][1]),
-                      "missing-label": ("", rows[file][1]), "missing-caption": (label, "")}  # fmt: skip
+            other = others[int(chance.integers(len(others)))]
+            elsewhere = [of for _, one, of in clean if one == other]
+            change = {"wrong-label": (other, caption), "missing-label": ("", caption), "missing-caption": (label, ""),
+                      "wrong-caption": (label, elsewhere[int(chance.integers(len(elsewhere)))])}  # fmt: skip
             rows[file] = list(change[kind])
     with (folder / "labels.csv").open("w", newline="") as file_:
         csv.writer(file_).writerows([("file", "label", "caption"), *((name, *row) for name, row in rows.items())])

@@ -39,11 +39,11 @@ def fresh(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    """A model of every family after two steps."""
+    """A model of every family after twenty steps: enough for seeds to differ, in every precision."""
     home = tmp_path_factory.mktemp("models")
     for family, words in SMALL.items():
         out = str(home / f"tiny-{family}")
-        assert main(["train", words[0], DATA, *words[1:], "--steps", "2", "--out", out, "-q"]) == 0
+        assert main(["train", words[0], DATA, *words[1:], "--steps", "20", "--out", out, "-q"]) == 0
     return {family: home / f"tiny-{family}" for family in SMALL}
 
 
@@ -105,7 +105,7 @@ def test_doctor_knows_the_machine(ask: Ask, danqing_home: Path) -> None:
 
 def test_the_doctor_examines_a_training(ask: Ask, models: Models) -> None:
     found = ask("doctor", models["vae"])
-    assert not found["watched"] and found["looks"][-1]["step"] == 2
+    assert not found["watched"] and found["looks"][-1]["step"] == 20
     assert all(one["seen"] and one["advice"] for one in found["findings"])
     assert main(["doctor", str(models["vae"])]) == 0
 
@@ -181,9 +181,7 @@ def test_every_family_samples_and_replays(family: str, models: Models, ask: Ask,
     assert [row["recipe"]["seed"] for row in made["pictures"]] == [7, 8, 9]
     assert {row["recipe"]["label"] for row in made["pictures"]} == {"dress"}
     files = [Path(row["file"]) for row in made["pictures"]]
-    assert (
-        len({hash(np.asarray(Image.open(file)).tobytes()) for file in files}) >= 2
-    )  # a VAE of two steps hardly varies
+    assert len({np.asarray(Image.open(file)).tobytes() for file in files}) == 3
     first = files[0]
     assert first == tmp_path / f"tiny-{family}-7.png" and Path(made["sheet"]).exists()
     assert ask("info", first) == made["pictures"][0]["recipe"]
@@ -231,7 +229,7 @@ def test_evaluate_gives_value_interval_and_floor(models: Models, ask: Ask, tmp_p
 def test_models_are_listed_and_a_broken_one_is_named(models: Models, ask: Ask, tmp_path: Path) -> None:
     listed = ask("models", "list", models["vae"].parent)["models"]
     assert [Path(card["folder"]).name for card in listed] == sorted(path.name for path in models.values())
-    assert ask("models", "show", models["gan"])["steps"] == 2
+    assert ask("models", "show", models["gan"])["steps"] == 20
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "weights.safetensors").write_bytes((models["vae"] / "weights.safetensors").read_bytes()[:5000])

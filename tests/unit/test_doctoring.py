@@ -141,15 +141,16 @@ def test_a_stopped_training_knows_its_doctor_again(tmp_path: Path) -> None:
     assert second.doctor.history and second.doctor.plain() == first.doctor.plain()
 
 
+@pytest.mark.parametrize(("at", "where"), [(10, "Began anew"), (12, "healthy weights of step 6")])
 def test_a_treated_training_that_was_stopped_ends_with_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int, where: str
 ) -> None:
-    """Collapse is diagnosed at a fixed step: back to the healthy weights of another, under a changed game."""
+    """Collapse is diagnosed at a fixed step: another game begins anew or, later, at the healthy weights of another."""
     monkeypatch.setattr(doctoring, "back_signs", lambda looks: looks[-1].step > 6)
     collapse = [ILLNESSES["collapse"]]
-    monkeypatch.setattr(doctoring, "illnesses_of", lambda looks: collapse if looks[-1].step == 10 else [])
+    monkeypatch.setattr(doctoring, "illnesses_of", lambda looks: collapse if looks[-1].step == at else [])
     whole = run_of(tmp_path / "whole", "act", loss="hinge", penalty="none")
-    assert any("healthy weights of step 6" in text for text in ended(whole))
+    assert any(where in text for text in ended(whole))
     for stop in (8, 14):
         folder = tmp_path / str(stop)
         first = run_of(folder, "act", loss="hinge", penalty="none")

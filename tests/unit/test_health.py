@@ -10,7 +10,7 @@ from danqing.evaluate.health import ILLNESSES, Mirror, Vitals, illnesses_of, sig
 from danqing.evaluate.health.vitals import more_often
 
 WELL = Vitals(
-    step=10, done=0.5, variety=0.95, spread=1.0, coverage=0.9, missing=0.0, sharpness=0.9, novelty=1.0, distance=1.2,
+    step=1000, done=0.5, variety=0.95, spread=1.0, coverage=0.9, missing=0.0, sharpness=0.9, novelty=1.0, distance=1.2,
     lag=0.95, gap=1.02, bias=0.51,
 )  # fmt: skip
 SICK = {
@@ -61,6 +61,20 @@ def test_early_signs_are_no_illness_but_not_sound_either() -> None:
     early = replace(WELL, done=0.1, variety=0.1, spread=0.2)
     assert illnesses_of([early, early]) == []
     assert [one.name for one in signs_of(early)] == ["collapse"] and signs_of(WELL) == []
+
+
+def test_the_first_steps_are_early_whatever_the_budget() -> None:
+    early = replace(WELL, step=100, variety=0.1, spread=0.2)
+    assert illnesses_of([early, replace(early, step=200)]) == []
+    assert [one.name for one in illnesses_of([replace(early, step=200)] * 2)] == ["collapse"]
+
+
+def test_an_oscillating_collapse_covers_nothing() -> None:
+    """Variety comes and goes, as the painter runs from one kind of picture to the next; speckle, early, has spread."""
+    going = [replace(WELL, variety=v, spread=s, coverage=0.01) for v, s in ((0.36, 0.52), (0.6, 0.8))]
+    assert [one.name for one in illnesses_of(going)] == ["collapse"]
+    assert illnesses_of([replace(one, coverage=0.1) for one in going]) == []
+    assert illnesses_of([replace(one, spread=0.95) for one in going]) == []
 
 
 def test_more_often_is_the_share_of_pairs() -> None:

@@ -28,6 +28,7 @@ from danqing.data.care.finding import (
     near_duplicates,
     outliers,
     tiny,
+    wrong_captions,
     wrong_labels,
 )  # fmt: skip
 from danqing.data.shelves import Folder
@@ -153,7 +154,10 @@ def found_in(
         findings += outliers(left, views[1])
         keep = [i for i, one in enumerate(left) if one.name not in {found.file for found in findings}]
         left = [left[i] for i in keep]
-        findings += wrong_labels(left, [view[keep] for view in views], labels)
+        views = [view[keep] for view in views]
+        findings += wrong_labels(left, views, labels)
+        doubted = {one.file for one in findings}
+        findings += [one for one in wrong_captions(left, views, captions) if one.file not in doubted]
         findings += missing("missing-label", rest(), labels)
         findings += missing("missing-caption", rest(), captions)
     order = {kind: place for place, kind in enumerate(KINDS)}

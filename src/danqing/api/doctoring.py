@@ -51,6 +51,8 @@ SEED = 2_000_000
 FILE = "health.json"
 TREATMENTS = 4
 """after so many the doctor only warns"""
+ENOUGH = 0.5
+"""of the budget must be left for a training that begins anew"""
 BACK = ("best", "slower", "change back")
 """cures that go back to healthy weights"""
 SLOWER = 4.0
@@ -235,13 +237,13 @@ class Doctor:
         elif illness.cure == "average":
             self.settle(ema=trainer.shorten_average())
             done = f"The average was made shorter (ema = {self.run.settings.ema:g}) and begins anew."
+        elif change and (illness.cure not in BACK or (where := self.start_over(change))):
+            done = where if illness.cure in BACK else ""
+            self.change(change)
+            done = f"{done} Changed {', '.join(f'{name} = {value}' for name, value in change.items())}.".strip()
         elif illness.cure == "slower":
             done = f"{self.back(BEGINNING)} The learning rate is a quarter of what it was."
             trainer.rate_factor = self.rate = min(self.rate, trainer.rate_factor) / SLOWER
-        elif change:
-            done = self.back(BEGINNING) if illness.cure == "change back" else ""
-            self.change(change)
-            done = f"{done} Changed {', '.join(f'{name} = {value}' for name, value in change.items())}.".strip()
         else:
             done = ""
         trainer.whole = True
@@ -251,6 +253,17 @@ class Doctor:
             self.past += self.history
             self.history = []
         return done
+
+    def start_over(self, change: Mapping[str, Any]) -> str:
+        """Where a changed training goes on; '' if it cannot. Another game, a setting that is a word, begins anew, for
+        the weights of the old one do it no good, if enough of the budget is left; else back to healthy weights."""
+        another = any(isinstance(value, str) for value in change.values())
+        spent = self.history[-1].done if self.history else 0.0
+        if (another or not self.healthy) and spent <= 1 - ENOUGH:
+            self.run.trainer.take_up(self.run.beginning)
+            self.healthy = None
+            return BEGINNING
+        return self.back("")
 
     def back(self, otherwise: str) -> str:
         """To the last healthy weights. Where there are none: to those of the beginning if that is what `otherwise`

@@ -4,11 +4,13 @@ broken         cannot be read                         tiny             shorter s
 blank          one colour                             blurred          hardly changes when blurred once more
 duplicate      the same pixels                        near-duplicate   one is a changed copy of the other
 outlier        made unlike everything else            wrong-label      a quick classifier says otherwise
-missing-label  none where the others have one         missing-caption  the same of captions
+wrong-caption  the same of its words, taken together  missing-label    none where the others have one
+missing-caption  the same of captions
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +21,8 @@ from danqing.data.care.aligning import correlation
 from danqing.data.care.looking import Looked
 
 KINDS = (
-    "broken", "tiny", "blank", "blurred", "duplicate", "near-duplicate", "outlier", "wrong-label", "missing-label",
-    "missing-caption",
+    "broken", "tiny", "blank", "blurred", "duplicate", "near-duplicate", "outlier", "wrong-label", "wrong-caption",
+    "missing-label", "missing-caption",
 )  # fmt: skip
 """in the order in which they are looked for; a file is left out for the first that fits"""
 SMALLEST = 32
@@ -41,6 +43,10 @@ DIRECTIONS, PER_DIRECTION = (3, 12), 20
 """least and most in which a set is measured for outliers, and pictures that each needs"""
 FEWEST = 40
 """pictures below which labels are not judged"""
+WORD, COMMON = re.compile(r"[^\W\d_\u4e00-\u9fff]+|[\u4e00-\u9fff]"), 20
+"""words of captions, a Chinese character being one; captions that must have a word, and lack it, for it to be judged"""
+TOLD = 0.8
+"""balanced accuracy with which pictures must tell a word for it to be judged"""
 FOLDS = 5
 SURE = 0.6
 """how sure of another label, in units of how sure of a label the classifier usually is (differences of logarithms)"""
@@ -156,6 +162,53 @@ def wrong_labels(files: Sequence[Looked], views: Sequence[np.ndarray], labels: M
         if doubt[place] > SURE * usual:
             detail = f"labelled {names[said]}, looks like {names[best]}"
             yield Finding("wrong-label", files[row].name, detail, names[best])
+
+
+def wrong_captions(
+    files: Sequence[Looked], views: Sequence[np.ndarray], captions: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Captions whose words the pictures do not bear out; views: several (N, D), file -> caption.
+
+    For each word that is common enough, linear discriminants learned from the other folds tell how much likelier a
+    picture makes it. Of the words that pictures tell well (a colour, not 'with'), those of a caption together must not
+    be far below nothing. Rare words are not judged.
+    """
+    rows = [i for i, one in enumerate(files) if captions.get(one.name, "").strip()]
+    said = [words_of(captions[files[i].name]) for i in rows]
+    counts = Counter(word for words in said for word in words)
+    common = sorted(word for word, count in counts.items() if COMMON <= count <= len(rows) - COMMON)
+    spaces = [principal(view[rows]) for view in views] if common else []
+    judged: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for word in common:
+        has = np.array([word in words for words in said])
+        borne_out = np.mean([likelier(x, has) for x in spaces], axis=0)
+        if ((borne_out[has] > 0).mean() + (borne_out[~has] < 0).mean()) / 2 >= TOLD:
+            judged[word] = (has, borne_out)
+    if not judged:
+        return
+    evidence = np.stack([np.where(has, borne_out, 0) for has, borne_out in judged.values()])  # (words, N)
+    total = evidence.sum(0)
+    usual = float(np.median(np.abs(total[evidence.any(0)])))
+    for place, row in enumerate(rows):
+        if total[place] < -SURE * usual:
+            least = list(judged)[int(evidence[:, place].argmin())]
+            yield Finding("wrong-caption", files[row].name, f"does not look like {least!r}", least)
+
+
+def words_of(caption: str) -> set[str]:
+    """Small, and without the s of many.
+
+    >>> sorted(words_of("2 Cats, 红猫")) == ["cat", "猫", "红"]
+    True
+    """
+    return {word.removesuffix("s") if len(word) > 3 else word for word in WORD.findall(caption.casefold())}
+
+
+def likelier(x: np.ndarray, has: np.ndarray) -> np.ndarray:
+    """(N, K), (N,) of bool -> (N,): logarithm of how much likelier each picture makes the word than it is anyway."""
+    chances = cross_predicted(x, has.astype(int), 2)
+    share = has.mean()
+    return chances[:, 1] - chances[:, 0] - np.log(share / (1 - share))
 
 
 def missing(kind: str, files: Sequence[Looked], known: Mapping[str, str]) -> Iterator[Finding]:

@@ -3,8 +3,9 @@
     @illness("mine", cure="stop", text="...", advice="...")
     def mine(look, before): ...  # Vitals, and those of the looks before it -> bool
 
-An illness is seen where its sign lasts for `count` looks, all later than `since`. Thresholds were chosen on trainings
-whose seeds are not among those of the calibration (benchmarks/doctor.py).
+An illness is seen where its sign lasts for `count` looks, all later than `since` and, if that is not the beginning,
+after EARLY steps. Thresholds were chosen on trainings whose seeds are not among those of the calibration
+(benchmarks/doctor.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +18,17 @@ from danqing.evaluate.health.vitals import Vitals
 Looks = Sequence[Vitals]
 Sign = Callable[[Vitals, Looks], bool]
 Cure = Literal["stop", "best", "slower", "change", "change back", "average"]
-LATE = 0.3
-"""of the budget; before, a training may look like anything"""
+LATE, EARLY = 0.3, 150
+"""share of the budget, and steps; before, a training may look like anything"""
 
 
 @dataclass(frozen=True)
 class Illness:
     name: str
     cure: Cure
-    """stop; best: back to the last healthy weights, and stop; slower: back, at a lower rate; change the settings that
-    the family's `remedies` name, or change them and go back; average: make the moving average shorter"""
+    """stop; best: back to the last healthy weights, and stop; change the settings that the family's `remedies` name, or
+    change them and go back; slower: the same, or where there are none go back, at a lower rate; average: make the
+    moving average shorter"""
     text: str
     """what is seen, with the newest look's numbers to be put in"""
     advice: str
@@ -39,7 +41,8 @@ class Illness:
         return self.text.format(**{k: 0.0 if v is None else v for k, v in vars(looks[-1]).items()})
 
     def seen(self, looks: Looks) -> bool:
-        if len(looks) < self.count or looks[-self.count].done < self.since:
+        first = looks[-self.count] if len(looks) >= self.count else None
+        if first is None or first.done < self.since or (self.since and first.step < EARLY):
             return False
         return all(self.sign(looks[place], looks[:place]) for place in range(len(looks) - self.count, len(looks)))
 
@@ -104,9 +107,11 @@ def rising(look: Vitals, before: Looks) -> bool:
     "collapse", "change back",
     "The painter paints nearly the same again and again: its pictures differ {variety:.0%} as much as real ones.",
     "For a GAN take loss = relativistic with penalty = r1+r2, or a larger gamma; for a VAE a smaller beta.",
+    since=0.2,
 )  # fmt: skip
 def collapse(look: Vitals, before: Looks) -> bool:
-    return look.spread < 0.75 and (look.variety < 0.3 or (look.variety < 0.5 and look.coverage < 0.03))
+    narrow = look.variety < 0.3 and look.spread < 0.75
+    return narrow or (look.variety < 0.65 and look.spread < 0.85 and look.coverage < 0.04)
 
 
 @illness(

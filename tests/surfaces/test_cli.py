@@ -1,5 +1,6 @@
 """The command line as people and scripts meet it: words in; files, JSON, sentences and exit codes out."""
 
+import io
 import json
 import os
 import re
@@ -280,3 +281,16 @@ def test_ctrl_c_keeps_everything_and_resume_goes_on(tmp_path: Path, ask: Ask) ->
     assert reached > 0 and not list(out.glob("*.part"))
     done = ask("train", preset, DATA, *small, "--steps", reached + 2, "--out", out, "--resume")
     assert done["steps"] == reached + 2
+
+
+def test_an_account_is_made_from_what_comes_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "people.txt"
+    monkeypatch.setattr(sys, "stdin", io.StringIO("one two three four\n"))
+    assert main(["account", str(file), "mei", "--from-stdin"]) == 0 and str(file) in capsys.readouterr().out
+    assert file.read_text().startswith("mei:$argon2id$")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
+    assert main(["account", str(file), "mei", "--from-stdin"]) == 2 and "5 letters" in capsys.readouterr().err
+    assert main(["serve", "--accounts", str(tmp_path / "none")]) == 3
+    assert "danqing account" in capsys.readouterr().err

@@ -1,9 +1,11 @@
 """The server as clients and strangers meet it."""
 
+import asyncio
 import base64
 import io
 import json
 import re
+import stat
 import time
 import zipfile
 from collections.abc import Iterator
@@ -16,12 +18,14 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from danqing import registry
+from danqing.errors import BadInputError, NotFoundError, UsageError
 from danqing.images.writing import encode_array
 from danqing.jobs import JOBS, Place
 from danqing.jobs.kinds import kind
 from danqing.jobs.remote import API
 from danqing.jobs.wishes import Wanted
 from danqing.jobs.worker import worker_of
+from danqing.server.accounts import Accounts, add_account, read_accounts
 from danqing.server.app import create_app
 from danqing.server.guard import COOKIE
 from danqing.server.news import Bell
@@ -187,10 +191,19 @@ def test_no_route_answers_without_token_host_and_origin(client: TestClient) -> N
             ({"origin": "null"}, 403),
         ):
             if method == "WS":
-                with pytest.raises(WebSocketDisconnect), client.websocket_connect(where, headers=headers):
+                with (
+                    pytest.raises(WebSocketDisconnect),
+                    client.websocket_connect(f"ws://{HOST}{where}", headers=headers),
+                ):
                     pass
             else:
                 assert client.request(method, where, headers=headers).status_code == status, (method, path, headers)
+
+
+def test_who_is_known_may_paint_live(client: TestClient) -> None:
+    """The door that strangers find shut above does open."""
+    with client.websocket_connect(f"ws://{HOST}{API}/live"):
+        pass
 
 
 def test_a_cookie_is_a_token_too_and_headers_protect(client: TestClient) -> None:
@@ -201,6 +214,77 @@ def test_a_cookie_is_a_token_too_and_headers_protect(client: TestClient) -> None
         answer.headers["x-content-type-options"] == "nosniff"
         and "default-src" in answer.headers["content-security-policy"]
     )
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+def test_accounts_let_people_in_by_name_and_password(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "people.txt"
+    for name, password in (("mei", "first password"), ("梅", "一二三四五六七八九十"), ("mei", "second password")):
+        add_account(file, name, password)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and "password" not in file.read_text()
+    assert len(file.read_text().splitlines()) == 2
+    app: Any = create_app(place, TOKEN, [HOST], accounts=Accounts(read_accounts(file)))
+    path = f"{API}/kinds"
+    with TestClient(app, base_url=f"http://{HOST}") as client:
+        asked = client.get(path)
+        assert asked.status_code == 401 and asked.headers["www-authenticate"].startswith("Basic ")
+        for wrong in (basic("mei", "first password"), basic("mei", ""), basic("", ""), basic("nobody", "x" * 20)):
+            assert client.get(path, headers=wrong).status_code == 401
+        for forged in ("mei", "mei:", "mei:00", "nobody:00", f"mei:{'0' * 64}"):
+            assert client.get(path, headers={"cookie": f"{COOKIE}={forged}"}).status_code == 401
+        assert client.get(path, headers={**basic("mei", "second password"), "origin": "http://x"}).status_code == 403
+        assert client.get(path, headers=AUTH).status_code == 200 and not client.cookies
+        assert client.get(path, headers=basic("梅", "一二三四五六七八九十")).status_code == 200
+        client.cookies.clear()
+        kept = client.get(path, headers=basic("mei", "second password")).headers["set-cookie"]
+        assert "HttpOnly" in kept and "SameSite=Strict" in kept and "second" not in kept and TOKEN not in kept
+        assert client.get(path).status_code == 200  # by the pass in the cookie
+        with client.websocket_connect(f"ws://{HOST}{API}/live"):
+            pass
+        passed = dict(client.cookies)
+    anew: Any = create_app(place, TOKEN, [HOST], accounts=Accounts(read_accounts(file)))
+    with TestClient(anew, base_url=f"http://{HOST}", cookies=passed) as client:
+        assert client.get(path).status_code == 401  # a pass is worth nothing after the server began anew
+
+
+def test_a_password_is_reckoned_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    add_account(tmp_path / "people", "mei", "a password of hers")
+    people, asked = Accounts(read_accounts(tmp_path / "people")), []
+    reckon = people.verified
+    monkeypatch.setattr(people, "verified", lambda *what: asked.append(what) or reckon(*what))
+    for _ in range(3):
+        assert asyncio.run(people.knows("mei", "a password of hers"))
+    assert len(asked) == 1
+    assert not asyncio.run(people.knows("mei", "another one of hers")) and len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "says"),
+    [
+        (None, NotFoundError, "danqing account"),
+        ("", BadInputError, "no account"),
+        ("mei:secret\n", BadInputError, "Line 1"),
+        ("# people\n\nmei\n", BadInputError, "Line 3"),
+    ],
+)
+def test_account_files_that_are_none(tmp_path: Path, text: str | None, error: type, says: str) -> None:
+    file = tmp_path / "people"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(error, match=says):
+        read_accounts(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("a:b", "x" * 12), ("", "x" * 12), ("mei", "short"), ("x\ny", "x" * 12)]
+)
+def test_accounts_that_cannot_be(tmp_path: Path, name: str, password: str) -> None:
+    with pytest.raises(UsageError):
+        add_account(tmp_path / "people", name, password)
+    assert not (tmp_path / "people").exists()
 
 
 def test_uploads_are_pictures_and_small_enough(client: TestClient) -> None:

@@ -16,7 +16,7 @@ from danqing.cli.presets import list_presets, show_preset
 from danqing.cli.replaying import info, replay
 from danqing.cli.schooling import train_painter, train_styler
 from danqing.cli.searching import search
-from danqing.cli.serving import rebuild, serve, studio, worker
+from danqing.cli.serving import account, rebuild, serve, studio, worker
 from danqing.cli.stylizing import list_styles, sheet_of_styles, show_style, stylize, teach_style
 from danqing.cli.texttopicture import blend, describe, paint, vary
 from danqing.cli.training import train
@@ -64,6 +64,7 @@ command(app, "replay", "danqing replay pictures/painter/cat-7.png")(replay)
 command(app, "doctor")(doctor)
 command(app, "studio", "danqing studio --open")(studio)
 command(app, "serve", "danqing serve --port 7860")(serve)
+command(app, "account", "danqing account people.txt mei")(account)
 command(app, "worker")(worker)
 command(gallery, "rebuild")(rebuild)
 command(data, "build", "danqing data build fashion-mnist")(build_data)

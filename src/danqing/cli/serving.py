@@ -1,4 +1,4 @@
-"""danqing studio, danqing serve, danqing worker, danqing gallery rebuild"""
+"""danqing studio, danqing serve, danqing account, danqing worker, danqing gallery rebuild"""
 
 import os
 import secrets
@@ -35,7 +35,14 @@ Token = Annotated[
 ]
 Workers = Annotated[int, typer.Option(help="Processes that paint; 0 for workers that you start yourself.", min=0)]
 Listen = Annotated[
-    str, typer.Option(metavar="ADDRESS", help="Of this machine; any but its own (127.0.0.1) needs a --token.")
+    str,
+    typer.Option(metavar="ADDRESS", help="Of this machine; any but its own (127.0.0.1) needs --token or --accounts."),
+]
+AccountFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--accounts", metavar="FILE", help="Names and passwords that may come in; 'danqing account' makes it."
+    ),
 ]
 
 
@@ -52,10 +59,13 @@ def studio(
     workers: Workers = 1,
     listen: Listen = HERE,
     name: Names = None,
+    accounts: AccountFile = None,
     open: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> dict[str, Any]:
     """The page to paint with eyes and hands, and the API, on this machine. Ctrl+C stops; no job is lost."""
-    return served(talk, Door(listen, port, tuple(name or ())), home(folder), token, workers, page=True, show=open)
+    return served(
+        talk, Door(listen, port, tuple(name or ())), home(folder), token, accounts, workers, page=True, show=open
+    )
 
 
 def serve(
@@ -66,9 +76,12 @@ def serve(
     workers: Workers = 1,
     listen: Listen = HERE,
     name: Names = None,
+    accounts: AccountFile = None,
 ) -> dict[str, Any]:
     """Take jobs over HTTP and paint them: an API for other programs, on this machine. Ctrl+C stops; no job is lost."""
-    return served(talk, Door(listen, port, tuple(name or ())), home(folder), token, workers, page=False, show=False)
+    return served(
+        talk, Door(listen, port, tuple(name or ())), home(folder), token, accounts, workers, page=False, show=False
+    )
 
 
 @dataclass(frozen=True)
@@ -89,27 +102,39 @@ class Door:
 
 
 def served(
-    talk: Talk, door: Door, folder: Path, token: str | None, workers: int, page: bool, show: bool
+    talk: Talk,
+    door: Door,
+    folder: Path,
+    token: str | None,
+    accounts: Path | None,
+    workers: int,
+    page: bool,
+    show: bool,
 ) -> dict[str, Any]:
     try:
         import uvicorn
 
         from danqing.jobs import Place
         from danqing.jobs.remote import API
+        from danqing.server.accounts import Accounts, read_accounts
         from danqing.server.app import create_app
     except ImportError:
         raise MissingExtraError("The server", "studio") from None
     place = Place(folder)
     place.folder.mkdir(parents=True, exist_ok=True)
-    known = safe_token(token, door, place.folder)
+    known = safe_token(token, door, place.folder, bool(accounts))
+    people = Accounts(read_accounts(accounts)) if accounts else None
     if door.listen != HERE:
-        talk.say(f"Everyone who reaches {door.listen} and knows the token can paint here and see what was painted.")
+        who = f"the token or one of {len(people.hashes)} passwords" if people else "the token"
+        talk.say(f"Everyone who reaches {door.listen} and knows {who} can paint here and see what was painted.")
+    if people:
+        talk.say(f"By name and password at {door.address}: {', '.join(sorted(people.hashes))}.")
     if page:
         talk.say(f"The studio is open at {door.address}/?token={known}")
     else:
         talk.say(f"Danqing answers at {door.address}{API}; send the header 'Authorization: Bearer {known}'.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # else workers would outlive their server
-    app = create_app(place, known, door.hosts, with_page=page)
+    app = create_app(place, known, door.hosts, page, people)
     with painters(place.folder, workers):
         if show:
             threading.Timer(1.0, webbrowser.open, [f"{door.address}/?token={known}"]).start()
@@ -117,10 +142,34 @@ def served(
     return {"address": door.address, "folder": str(place.folder)}
 
 
-def safe_token(token: str | None, door: Door, folder: Path) -> str:
-    """Raises UsageError for one that is easily guessed, or none where strangers may come."""
-    if token is None and door.listen != HERE:
-        raise UsageError(f"Who listens at {door.listen} is reached by others; choose a --token of 16 letters or more.")
+def account(
+    talk: Talk,
+    file: Annotated[Path, typer.Argument(help="Made if it is not there yet.")],
+    name: Annotated[str, typer.Argument(help="Of the person; an account of that name gets the new password.")],
+    from_stdin: Annotated[
+        bool, typer.Option("--from-stdin", help="Read the password from standard input, for scripts.")
+    ] = False,
+) -> dict[str, Any]:
+    """Give someone a password for 'danqing studio --accounts FILE'; it is asked for, and kept as an Argon2 hash."""
+    try:
+        from danqing.server.accounts import add_account
+    except ImportError:
+        raise MissingExtraError("An account", "studio") from None
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    add_account(file, name, password)
+    talk.say(f"{name} is in {file}; begin the studio with --accounts {file}.")
+    return {"file": str(file), "name": name}
+
+
+def safe_token(token: str | None, door: Door, folder: Path, accounts: bool = False) -> str:
+    """Raises UsageError for one that is easily guessed, or none where strangers may come and there are no accounts."""
+    if token is None and door.listen != HERE and not accounts:
+        raise UsageError(
+            f"Who listens at {door.listen} is reached by others; choose a --token of 16 letters or more, or --accounts."
+        )
     known = token or kept_token(folder / "token")
     least = 8 if door.listen == HERE else 16
     if len(known) < least:

@@ -15,6 +15,7 @@ from danqing.jobs.live import live as live_painter
 from danqing.jobs.remote import API
 from danqing.jobs.uploads import LARGEST, decoder
 from danqing.server import a1111, comfy, live, openai, page, studio, work
+from danqing.server.accounts import Accounts
 from danqing.server.asking import Asker, JobError
 from danqing.server.guard import Guard, Rules, problem
 from danqing.server.news import Bell
@@ -41,7 +42,9 @@ LARGE = {
 }  # fmt: skip
 
 
-def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool = False) -> Guard:
+def create_app(
+    place: Place, token: str, hosts: Sequence[str], with_page: bool = False, accounts: Accounts | None = None
+) -> Guard:
     """The server, guarded. `hosts`: exact Host headers that it answers to."""
     app = FastAPI(
         title="Danqing", version=__version__, docs_url=None, redoc_url=None, openapi_url=f"{API}/openapi.json"
@@ -61,7 +64,7 @@ def create_app(place: Place, token: str, hosts: Sequence[str], with_page: bool =
     app.include_router(live.router(live_painter()))
     if with_page:
         page.serve(app)
-    return Guard(app, Rules(token, hosts, LARGE))
+    return Guard(app, Rules(token, hosts, LARGE, accounts))
 
 
 def answer_errors(app: FastAPI) -> None:

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import httpx2
 import numpy as np
 from PIL import Image
-from studio import API, AUTH, Studio
+from studio import API, AUTH, Studio, command_of
 
 from danqing.jobs import Place
 
@@ -53,16 +53,21 @@ def kills(count: int, folder: Path) -> dict[str, Any]:
         deadline = time.monotonic() + 600
         while time.monotonic() < deadline and open_jobs(client):
             time.sleep(0.5)
+    time.sleep(5)
+    left = [pid for pid in Path("/proc").glob("[0-9]*") if str(folder) in command_of(int(pid.name))]
     store, gallery = Place(folder).store(), Place(folder).gallery()
     jobs = [store.get(job) for job in accepted]
     files = {path.stem for path in (folder / "gallery" / "pictures").glob("*/*.png")}
     rows = {entry.id for entry in everything(gallery)}
+    for job in jobs:
+        if job.state != "done":
+            print(job, flush=True)
     return {
         "kills": count, "accepted": len(accepted), "not done": sum(job.state != "done" for job in jobs),
         "pictures of a job, not one": sum(len(job.pictures) != 1 for job in jobs),
         "files without a row": len(files - rows), "rows without a file": len(rows - files),
         "half files": sum(not whole(path) for path in (folder / "gallery" / "pictures").glob("*/*.png")),
-        "slowest start, s": round(max(back), 2),
+        "processes left": len(left), "slowest start, s": round(max(back), 2),
     }  # fmt: skip
 
 

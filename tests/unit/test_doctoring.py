@@ -119,6 +119,49 @@ def test_what_helps_is_changed_and_the_training_goes_on(
     assert all(card.config[name] == value for name, value in changed.items())
 
 
+@pytest.mark.parametrize(
+    ("given", "done", "healthy", "says", "begins"),
+    [
+        ({"loss": "hinge", "penalty": "none"}, 0.4, True, "Began anew. Changed loss = relativistic", True),
+        ({"loss": "hinge", "penalty": "none"}, 0.6, True, "healthy weights of step 3. Changed loss", False),
+        ({"loss": "hinge", "penalty": "none"}, 0.6, False, "present weights: it is too late", False),
+        ({"loss": "hinge", "penalty": "r1"}, 0.4, True, "healthy weights of step 3. The learning rate", False),
+        ({}, 0.4, False, "Began anew. The learning rate", True),
+        ({}, 0.9, False, "present weights: it is too late to begin anew. The learning rate", False),
+    ],
+)
+def test_where_a_training_that_came_apart_goes_on(
+    tmp_path: Path, given: dict[str, Any], done: float, healthy: bool, says: str, begins: bool
+) -> None:
+    run = run_of(tmp_path, "act", **given)
+    doctor = run.doctor
+    assert doctor
+    first = {name: value.clone() for name, value in run.trainer.model.state_dict().items()}
+    for progress in run.trainer.run():
+        if progress.step == 3:
+            break
+    doctor.healthy = run.trainer.copied() if healthy else None
+    doctor.history, run.best.misses = [WELL, replace(WELL, distance=9.0, done=done, step=300)], 2
+    assert says in doctor.treat(ILLNESSES["divergence"])
+    assert run.best.misses == 0
+    now = run.trainer.model.state_dict()
+    assert all(torch.equal(value, now[name]) for name, value in first.items()) == begins
+    assert (doctor.healthy is None) == (begins or not healthy)
+
+
+def test_what_was_just_treated_has_time_to_get_well(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "act", loss="hinge", penalty="none")
+    doctor, ill = run.doctor, {"variety": 0.1, "spread": 0.1, "coverage": 0.0}
+    assert doctor
+    doctor.history = [replace(WELL, step=200, done=0.2, **ill), replace(WELL, step=300, done=0.3, **ill)]
+    assert [one.name for one in doctoring.illnesses_of(doctor.course())] == ["collapse"]
+    doctor.treat(ILLNESSES["collapse"])
+    doctor.history = [replace(WELL, step=step, done=step / 1000, **ill) for step in (440, 500)]
+    assert doctoring.illnesses_of(doctor.course()) == []
+    doctor.history = [replace(WELL, step=step, done=step / 1000, **ill) for step in (500, 560)]
+    assert [one.name for one in doctoring.illnesses_of(doctor.course())] == ["collapse"]
+
+
 def test_an_average_that_lags_begins_anew_and_is_shorter(tmp_path: Path) -> None:
     run = run_of(tmp_path, "act", ema=2.0)
     assert run.doctor

@@ -177,6 +177,16 @@ def test_a_lease_that_is_kept_does_not_run_out(store: Store, clock: Clock) -> No
         assert store.claim("me:2:b", KINDS) is None
 
 
+def test_a_job_that_lost_its_worker_comes_after_the_others(store: Store, clock: Clock) -> None:
+    first, second = store.submit("count", {"to": 1}), store.submit("count", {"to": 2})
+    urgent = store.submit("count", {"to": 3}, priority=1)
+    taken = [store.claim(f"me:{number}:a", KINDS) for number in range(2)]
+    assert [job.id for job in taken if job] == [urgent.id, first.id]
+    clock.now += storing.LEASE + 1
+    again = [store.claim(f"me:{number}:b", KINDS) for number in range(3)]
+    assert [job.id for job in again if job] == [urgent.id, second.id, first.id]
+
+
 def test_a_job_that_kills_its_workers_fails_in_the_end(store: Store, clock: Clock) -> None:
     job = store.submit("count", {"to": 1})
     for number in range(storing.MOST_ATTEMPTS):

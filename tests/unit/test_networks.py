@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from danqing.errors import UsageError
 from danqing.families.gan.model import NETS, GanConfig, build
 from danqing.nn import precision
 from danqing.nn.classic import Down, Up, halvings
@@ -125,6 +126,15 @@ def test_dropout_keeps_the_share_the_mean_and_the_memory_order(layout: torch.mem
     dropped = (made == 0).float().flatten()
     assert abs(float(torch.corrcoef(torch.stack([dropped[1:], dropped[:-1]]))[0, 1])) < 4 * count**-0.5
     assert torch.equal(layer.eval()(x), x) and torch.equal(Dropout(0.0)(x), x)
+
+
+def test_dropout_of_any_share() -> None:
+    torch.manual_seed(0)
+    assert (Dropout(0.001)(torch.ones(10_000)) == 0).any() and (Dropout(0.9999)(torch.ones(10_000)) != 0).any()
+    assert Dropout(0.5)(torch.ones(0, 3)).shape == (0, 3)
+    for share in (1.0, 1.5, -0.1, float("nan")):
+        with pytest.raises(UsageError, match="less than 1"):
+            Dropout(share)
 
 
 def test_bf16_is_chosen_by_large_products_and_given_up_by_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,14 +18,14 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from danqing import registry
-from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError
 from danqing.images.writing import encode_array
 from danqing.jobs import JOBS, Place
 from danqing.jobs.kinds import kind
 from danqing.jobs.remote import API
 from danqing.jobs.wishes import Wanted
 from danqing.jobs.worker import worker_of
-from danqing.server.accounts import Accounts, add_account, read_accounts
+from danqing.server.accounts import Accounts, BusyError, add_account, read_accounts
 from danqing.server.app import create_app
 from danqing.server.guard import COOKIE
 from danqing.server.news import Bell
@@ -189,6 +189,7 @@ def test_no_route_answers_without_token_host_and_origin(client: TestClient) -> N
             ({"host": "127.0.0.1:7860.evil.example"}, 421),
             ({"origin": "http://evil.example"}, 403),
             ({"origin": "null"}, 403),
+            ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),
         ):
             if method == "WS":
                 with (
@@ -285,6 +286,30 @@ def test_accounts_that_cannot_be(tmp_path: Path, name: str, password: str) -> No
     with pytest.raises(UsageError):
         add_account(tmp_path / "people", name, password)
     assert not (tmp_path / "people").exists()
+
+
+def test_other_lines_of_an_account_file_stay(tmp_path: Path) -> None:
+    file = tmp_path / "people"
+    file.write_text("\ufeff# our school \r\n")
+    for _ in range(2):
+        add_account(file, "mei", "a password of hers")
+    assert file.read_text().startswith("# our school\nmei:$argon2id$") and len(read_accounts(file)) == 1
+    with pytest.raises(DiskError):
+        add_account(file / "below", "mei", "a password of hers")
+    with pytest.raises(BadInputError):
+        add_account(tmp_path, "mei", "a password of hers")
+
+
+def test_a_crowd_of_wrong_passwords_is_turned_away(tmp_path: Path) -> None:
+    add_account(tmp_path / "people", "mei", "a password of hers")
+    people = Accounts(read_accounts(tmp_path / "people"))
+
+    async def crowd() -> list[Any]:
+        return await asyncio.gather(*(people.knows("nobody", f"{n}") for n in range(12)), return_exceptions=True)
+
+    answers = asyncio.run(crowd())
+    assert [type(one) for one in answers].count(BusyError) == 4 and answers.count(False) == 8
+    assert people.waiting == 0 and asyncio.run(people.knows("mei", "a password of hers"))
 
 
 def test_uploads_are_pictures_and_small_enough(client: TestClient) -> None:
@@ -462,3 +487,14 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(tmp_path: Path) -> 
     finally:
         server.terminate()
         server.wait(20)
+
+
+def test_a_worker_ends_with_the_server_that_began_it(tmp_path: Path) -> None:
+    """Also if that was killed before the worker had come up: it asks for that very process, not for some parent."""
+    import subprocess
+    import sys
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    command = [sys.executable, "-m", "danqing", "worker", "--folder", str(tmp_path), "--parent", str(gone.pid)]
+    assert subprocess.run(command, timeout=60, capture_output=True).returncode == 0

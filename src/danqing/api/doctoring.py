@@ -223,8 +223,9 @@ class Doctor:
         return f"{sentence} {done or first.advice}"
 
     def course(self) -> list[Vitals]:
-        """The looks since the last treatment, their time in shares of the budget that was left then."""
-        return [replace(one, done=(one.done - self.since) / max(1 - self.since, 1e-9)) for one in self.history]
+        """The looks since the last treatment, their time in shares of the budget that was left then, and steps."""
+        left, step = max(1 - self.since, 1e-9), self.past[-1].step if self.past else 0
+        return [replace(one, done=(one.done - self.since) / left, step=one.step - step) for one in self.history]
 
     def treat(self, illness: Illness) -> str:
         """Do what helps, and say what was done; '' where nothing does."""
@@ -233,16 +234,17 @@ class Doctor:
         if illness.cure == "stop":
             self.ended = done = "The training was stopped."
         elif illness.cure == "best":
-            self.ended = done = f"{self.back('')} The training was stopped.".strip()
+            self.ended = done = f"{self.back()} The training was stopped.".strip()
         elif illness.cure == "average":
             self.settle(ema=trainer.shorten_average())
             done = f"The average was made shorter (ema = {self.run.settings.ema:g}) and begins anew."
-        elif change and (illness.cure not in BACK or (where := self.start_over(change))):
-            done = where if illness.cure in BACK else ""
+        elif change:
+            another = any(isinstance(value, str) for value in change.values())  # not only a stronger one
+            done = self.start_over(another) if illness.cure in BACK else ""
             self.change(change)
             done = f"{done} Changed {', '.join(f'{name} = {value}' for name, value in change.items())}.".strip()
         elif illness.cure == "slower":
-            done = f"{self.back(BEGINNING)} The learning rate is a quarter of what it was."
+            done = f"{self.start_over(False)} The learning rate is a quarter of what it was."
             trainer.rate_factor = self.rate = min(self.rate, trainer.rate_factor) / SLOWER
         else:
             done = ""
@@ -254,25 +256,23 @@ class Doctor:
             self.history = []
         return done
 
-    def start_over(self, change: Mapping[str, Any]) -> str:
-        """Where a changed training goes on; '' if it cannot. Another game, a setting that is a word, begins anew, for
-        the weights of the old one do it no good, if enough of the budget is left; else back to healthy weights."""
-        another = any(isinstance(value, str) for value in change.values())
+    def start_over(self, anew: bool) -> str:
+        """Where a treated training goes on. Another game begins anew, for the weights of the old one do it no good, and
+        so does one without healthy weights, if enough of the budget is left; others go back to the healthy weights."""
+        self.run.best.misses = 0
         spent = self.history[-1].done if self.history else 0.0
-        if (another or not self.healthy) and spent <= 1 - ENOUGH:
+        if (anew or not self.healthy) and spent <= 1 - ENOUGH:
             self.run.trainer.take_up(self.run.beginning)
             self.healthy = None
-            return BEGINNING
-        return self.back("")
+            return "Began anew."
+        return self.back() or "Went on with the present weights: it is too late to begin anew."
 
-    def back(self, otherwise: str) -> str:
-        """To the last healthy weights. Where there are none: to those of the beginning if that is what `otherwise`
-        says, else the present ones stay. Says where to."""
-        kept = self.healthy or (self.run.beginning if otherwise else None)
-        if kept is None:
-            return otherwise
-        self.run.trainer.take_up(kept)
-        return f"Went back to the healthy weights of step {kept['step']}." if self.healthy else otherwise
+    def back(self) -> str:
+        """To the last healthy weights; says where to. '' where there are none: the present ones stay."""
+        if not self.healthy:
+            return ""
+        self.run.trainer.take_up(self.healthy)
+        return f"Went back to the healthy weights of step {self.healthy['step']}."
 
     def change(self, settings: Mapping[str, Any]) -> None:
         """New settings of the model, whose networks stay."""
@@ -331,9 +331,6 @@ class Doctor:
     def keep(self) -> None:
         """Beside the model, for people."""
         write_atomic(self.run.folder / FILE, json.dumps(self.plain(), indent=1).encode())
-
-
-BEGINNING = "Began anew."
 
 
 def back_signs(looks: Sequence[Vitals]) -> bool:

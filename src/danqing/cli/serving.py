@@ -196,14 +196,13 @@ def worker(
         str | None, typer.Option(help="Address of a studio elsewhere, http://HOST:7860; needs --token.")
     ] = None,
     token: Annotated[str | None, typer.Option(help="Of that studio.", envvar="DANQING_TOKEN")] = None,
-    with_parent: Annotated[
-        bool, typer.Option("--with-parent", help="Stop when the program that began it is gone.")
-    ] = False,
+    parent: Annotated[
+        int | None, typer.Option(metavar="PROCESS", help="Number of the process that began it; stop when it is gone.")
+    ] = None,
 ) -> dict[str, Any]:
     """Paint the jobs that a studio has taken, here or on another machine; any number of workers may share one queue.
     Ctrl+C gives the job back."""
-    parent = os.getppid()
-    if with_parent and hasattr(os, "nice"):
+    if parent and hasattr(os, "nice"):
         os.nice(GENTLE)  # the server begins and answers while pictures are painted
 
     from danqing.jobs import Place
@@ -215,7 +214,7 @@ def worker(
         raise UsageError(f"{server} asks for a token; give the one it printed with --token.")
     one = Worker(Afar(Line(server.rstrip("/"), token or ""))) if server else worker_of(Place(home(folder)))
     talk.note(f"Working for {server or home(folder)}.")
-    one.run(lambda: with_parent and os.getppid() != parent)
+    one.run(lambda: bool(parent) and os.getppid() != parent)
     return {}
 
 
@@ -252,8 +251,8 @@ def painters(folder: Path, count: int) -> Iterator[None]:
 
 def painter(folder: Path, over: threading.Event) -> None:
     while not over.is_set():
-        command = [sys.executable, "-m", "danqing", "worker", "--folder", str(folder), "--with-parent", "--quiet"]
-        process = subprocess.Popen(command)
+        mine = ["--folder", str(folder), "--parent", str(os.getpid()), "--quiet"]
+        process = subprocess.Popen([sys.executable, "-m", "danqing", "worker", *mine])
         while process.poll() is None:
             if over.wait(0.2):
                 process.terminate()

@@ -128,13 +128,17 @@ class Store(Database):
     # What workers do.
 
     def claim(self, worker: str, kinds: Sequence[str]) -> Job | None:
-        """The next job of these kinds, now running and held by `worker`; None where none waits."""
+        """The next job of these kinds, now running and held by `worker`; None where none waits.
+
+        Jobs that lost a worker come after the others: one that kills workers does not hold them up, and one that is
+        innocent does not meet every kill.
+        """
         with self.change():
             self.give_back()
             places = ",".join("?" * len(kinds))
             row = self.base.execute(
                 f"SELECT id, attempts FROM jobs WHERE state = 'waiting' AND kind IN ({places}) "
-                "ORDER BY priority DESC, created, id LIMIT 1",
+                "ORDER BY priority DESC, attempts, created, id LIMIT 1",
                 tuple(kinds),
             ).fetchone()
             if row is None:

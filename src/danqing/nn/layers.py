@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from danqing.errors import UsageError
+
 
 def zero(layer: Any) -> Any:
     """Start a linear or convolution layer at zero, so that a residual branch starts as the identity."""
@@ -42,7 +44,9 @@ class Dropout(nn.Module):
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        self.cut = round(256 * share)
+        if not 0 <= share < 1:
+            raise UsageError(f"dropout = {share} came; give 0 or more, and less than 1.")
+        self.cut = min(255, max(1, round(256 * share))) if share else 0
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and self.cut):

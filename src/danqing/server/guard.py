@@ -1,7 +1,9 @@
 """Who may ask: a token or an account on every route, also on this machine, and exact Host and Origin against strangers.
 
 A page anywhere in the web can make a browser send requests to 127.0.0.1, and a name can be pointed there (DNS
-rebinding). So the Host must be ours, an Origin, where there is one, too, and nothing is answered without the token.
+rebinding). So the Host must be ours, an Origin, where there is one, too, and nothing is answered without the token. A
+browser that was given a password sends it along with whatever another site has it get, without an Origin: that is
+refused by Sec-Fetch-Site, and a GET changes nothing here.
 """
 
 import base64
@@ -14,7 +16,7 @@ from urllib.parse import parse_qs, quote, unquote
 
 from starlette.exceptions import HTTPException
 
-from danqing.server.accounts import Accounts
+from danqing.server.accounts import Accounts, BusyError
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -62,7 +64,11 @@ class Guard:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         status, reason = self.verdict(scope, headers)
-        known, name = await self.known(headers) if not status else (False, "")
+        known, name = False, ""
+        try:
+            known, name = await self.known(headers) if not status else (False, "")
+        except BusyError:
+            status, reason = 429, "Too many try to come in at once; try again in some seconds."
         if not status and not known:
             if scope["type"] == "http" and scope["path"] == "/" and self.opened_by(scope):
                 await let_in(send, self.rules.token)
@@ -71,8 +77,8 @@ class Guard:
             if self.rules.accounts:
                 reason = "The name or password is missing or wrong; ask whoever runs this server for an account."
         if status:
-            asked = ASK if status == 401 and self.rules.accounts else {}
-            await refuse(send, scope["type"], status, reason, asked)
+            more = {"retry-after": "5"} if status == 429 else ASK if status == 401 and self.rules.accounts else {}
+            await refuse(send, scope["type"], status, reason, more)
             return
         given = {"set-cookie": cookie(self.rules.accounts.pass_of(name))} if name and self.rules.accounts else {}
         limit = self.rules.most(scope.get("path", ""))
@@ -84,6 +90,8 @@ class Guard:
         if host not in self.rules.hosts:
             return 421, "This server is not asked by that name; open it by the address that it printed."
         if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+            return 403, "Another site may not ask this server."
+        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
             return 403, "Another site may not ask this server."
         if not headers.get("content-length", "0").isdecimal():
             return 400, "The length of the request is no number."

@@ -105,7 +105,8 @@ def rising(look: Vitals, before: Looks) -> bool:
 
 @illness(
     "collapse", "change back",
-    "The painter paints nearly the same again and again: its pictures differ {variety:.0%} as much as real ones.",
+    "The painter paints nearly the same again and again: its pictures differ {variety:.0%} as much as real ones and "
+    "come near {coverage:.0%} of them.",
     "For a GAN take loss = relativistic with penalty = r1+r2, or a larger gamma; for a VAE a smaller beta.",
     since=0.2,
 )  # fmt: skip

@@ -57,16 +57,17 @@ class Gan(Family):
         return scores.float()
 
     def remedies(self, config: GanConfig, illness: str) -> Mapping[str, Any]:
-        """Against collapse the relativistic game with both penalties, or stronger ones. The same where another game
-        comes apart: without penalties it need not converge (arXiv 1801.04406). Against a critic that knows its pictures
-        by heart, augmentation (arXiv 2006.06676)."""
+        """Against collapse the relativistic game with both penalties, or stronger ones. The same where a game without
+        penalties comes apart: it need not converge (arXiv 1801.04406). Against a critic that knows its pictures by
+        heart, augmentation (arXiv 2006.06676)."""
         if illness == "critic-overfits":
             return {"augment": min(1.0, config.augment + 0.25)} if config.augment < 1 else {}
-        if illness not in ("collapse", "dropping", "divergence") or config.net == "projected":
+        unruly = illness == "divergence" and config.penalty == "none"
+        if not (illness in ("collapse", "dropping") or unruly) or config.net == "projected":
             return {}
         game = {"loss": "relativistic", "penalty": "r1+r2"}
         if (config.loss, config.penalty) == tuple(game.values()):
-            return {} if illness == "divergence" else {"gamma": 4 * config.gamma}
+            return {"gamma": 4 * config.gamma}
         return {**game, "gamma": 0.1, "penalty_every": 4, "critic_rate": 1.0}
 
     def takes(self, config: GanConfig) -> frozenset[str]:

@@ -31,6 +31,7 @@ from danqing.api.training import Run
 from danqing.data import load_split
 from danqing.data.pictures import PictureSet
 from danqing.evaluate.health import ILLNESSES, Vitals, illnesses_of
+from danqing.evaluate.health.illnesses import EARLY
 from danqing.presets import get_preset
 from danqing.train.optimizers import groups
 from danqing.types import Batch
@@ -257,22 +258,28 @@ def main() -> None:
 
 
 def table(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """illness -> found of the sick, alarms of their healthy twins, alarms of all healthy trainings."""
-    told = [(line["planted"], seen_in(line)) for line in lines if line["seed"] not in TUNED]
-    healthy = [seen for planted, seen in told if planted.startswith("healthy")]
+    """illness -> found of the sick, alarms of their healthy twins, and of all healthy trainings it could be seen in."""
+    counted = [(line, seen_in(line)) for line in lines if line["seed"] not in TUNED]
+    healthy = {same(line): (line, seen) for line, seen in counted if line["planted"].startswith("healthy")}
     found = {}
-    for name in ILLNESSES:
-        sick = [seen for planted, seen in told if planted == name]
-        twins = [seen for planted, seen in told if planted == f"healthy {name}"]
+    for name, illness in ILLNESSES.items():
+        sick = [seen for line, seen in counted if line["planted"] == name]
+        twins = [seen for line, seen in counted if line["planted"] == f"healthy {name}"]
+        able = [seen for line, seen in healthy.values() if not illness.since or line["looks"][-1]["step"] >= EARLY]
         found[name] = {
             "sick": len(sick),
             "found": sum(name in seen for seen in sick),
             "healthy": len(twins),
             "alarms": sum(name in seen for seen in twins),
-            "all healthy": len(healthy),
-            "all alarms": sum(name in seen for seen in healthy),
+            "all healthy": len(able),
+            "all alarms": sum(name in seen for seen in able),
         }
     return found
+
+
+def same(line: dict[str, Any]) -> str:
+    """Twins of different illnesses may be one and the same training."""
+    return json.dumps([line["family"], line["settings"], line["looks"][-1]["step"], line["seed"]], sort_keys=True)
 
 
 def seen_in(line: dict[str, Any]) -> set[str]:

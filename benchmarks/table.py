@@ -17,7 +17,7 @@ This page is written by the commands below from `benchmarks/results/`; nothing i
 PAIRS = [  # our line, the other line, what is compared, the goal or None
     ("flow-64", "peer-ddpm-64", "64 px diffusion: flow-64 / denoising-diffusion-pytorch's default U-Net", 3.0),
     ("conv-28", "plain-conv-28", "VAE on the same nets: conv-28 / plain fp32 PyTorch loop", 2.0),
-    ("conv-28", "peer-vae-28", "VAE on the same nets: conv-28 / pythae and its trainer", 2.0),
+    ("conv-28", "peer-vae-28", "VAE on the same nets: conv-28 / pythae and its trainer, fp32", 2.0),
     ("conv-28", "peer-vae-own-28", "not the same work: conv-28 / pythae with its own, smaller nets", None),
     ("dcgan-28", "peer-dcgan-28", "GAN on the same nets: dcgan-28 / plain fp32 PyTorch loop", 2.0),
 ]

@@ -14,8 +14,8 @@ from danqing.cli.datasets import shares_of
 from danqing.cli.door import main
 from danqing.data.care import KINDS
 from danqing.data.care.aligning import correlation
-from danqing.data.care.finding import cross_predicted, folds_of, spread
-from danqing.data.care.looking import blur_of
+from danqing.data.care.finding import cross_predicted, folds_of, spread, wrong_captions
+from danqing.data.care.looking import Looked, blur_of
 from danqing.errors import BadInputError, NotFoundError, UsageError
 from danqing.families.style.drawn import drawn
 
@@ -180,3 +180,43 @@ def test_measures_against_what_is_known() -> None:
     x = np.random.default_rng(0).normal(size=(17, 2)) + 6 * labels[:, None]
     chances = cross_predicted(x, labels, 2)
     assert np.allclose(np.exp(chances).sum(1), 1) and (chances.argmax(1) == labels).all()
+
+
+def captioned(captions: list[str]) -> tuple[list[Looked], dict[str, str]]:
+    files = [Looked(f"{i}.png") for i in range(len(captions))]
+    return files, {one.name: text for one, text in zip(files, captions, strict=True)}
+
+
+def test_words_of_captions_are_weighed_together() -> None:
+    """Two words that show in the picture, one that does not, and a rare one."""
+    chance = np.random.default_rng(0)
+    red, cat, odd = chance.random((3, 200)) < 0.5
+    view = np.stack([6.0 * red, 6.0 * cat], axis=1) + chance.normal(size=(200, 2))
+    view = np.concatenate([view, chance.normal(size=(200, 6))], axis=1)
+    captions = [" ".join(("a", "red" if r else "grey", "cats" if c else "dog", "today" if o else "still"))
+                for r, c, o in zip(red, cat, odd, strict=True)]  # fmt: skip
+    wrong = [0, 1, 2]
+    for i in wrong:
+        captions[i] = " ".join(("a", "grey" if red[i] else "red", "dog" if cat[i] else "cat", "unicorn"))
+    captions[3] = captions[3].replace("today", "still") if odd[3] else captions[3].replace("still", "today")
+    captions[4] = "unicorn"
+    files, known = captioned(captions)
+    found = list(wrong_captions(files, [view], known))
+    assert [one.file for one in found] == ["0.png", "1.png", "2.png"]
+    assert all(one.other in ("red", "grey", "cat", "dog") for one in found)
+
+
+@pytest.mark.parametrize("captions", [[], ["a cat"] * 60, [""] * 60, [f"picture {i}" for i in range(60)]])
+def test_captions_that_tell_nothing_are_not_judged(captions: list[str]) -> None:
+    files, known = captioned(captions)
+    assert not list(wrong_captions(files, [np.random.default_rng(0).normal(size=(len(files), 8))], known))
+
+
+def test_chinese_captions_are_judged_by_their_characters() -> None:
+    chance = np.random.default_rng(1)
+    red = chance.random(120) < 0.5
+    captions = ["红色的猫" if one else "蓝色的猫" for one in red]
+    captions[7] = "蓝色的猫" if red[7] else "红色的猫"
+    view = np.concatenate([6.0 * red[:, None], np.zeros((120, 7))], axis=1) + chance.normal(size=(120, 8))
+    files, known = captioned(captions)
+    assert [one.file for one in wrong_captions(files, [view], known)] == ["7.png"]

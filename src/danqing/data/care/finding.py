@@ -43,8 +43,9 @@ DIRECTIONS, PER_DIRECTION = (3, 12), 20
 """least and most in which a set is measured for outliers, and pictures that each needs"""
 FEWEST = 40
 """pictures below which labels are not judged"""
-WORD, COMMON = re.compile(r"[^\W\d_\u4e00-\u9fff]+|[\u4e00-\u9fff]"), 20
-"""words of captions, a Chinese character being one; captions that must have a word, and lack it, for it to be judged"""
+WORD, COMMON, MOST_WORDS = re.compile(r"[^\W\d_\u4e00-\u9fff]+|[\u4e00-\u9fff]"), 20, 200
+"""words of captions, a Chinese character being one; captions that must have a word, and lack it, for it to be judged;
+and how many words are judged, the most frequent ones"""
 TOLD = 0.8
 """balanced accuracy with which pictures must tell a word for it to be judged"""
 FOLDS = 5
@@ -175,8 +176,8 @@ def wrong_captions(
     """
     rows = [i for i, one in enumerate(files) if captions.get(one.name, "").strip()]
     said = [words_of(captions[files[i].name]) for i in rows]
-    counts = Counter(word for words in said for word in words)
-    common = sorted(word for word, count in counts.items() if COMMON <= count <= len(rows) - COMMON)
+    counts = Counter(word for words in said for word in sorted(words))
+    common = [word for word, count in counts.most_common() if COMMON <= count <= len(rows) - COMMON][:MOST_WORDS]
     spaces = [principal(view[rows]) for view in views] if common else []
     judged: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for word in common:
@@ -198,10 +199,11 @@ def wrong_captions(
 def words_of(caption: str) -> set[str]:
     """Small, and without the s of many.
 
-    >>> sorted(words_of("2 Cats, 红猫")) == ["cat", "猫", "红"]
+    >>> sorted(words_of("2 Cats on grass, 红猫")) == ["cat", "grass", "on", "猫", "红"]
     True
     """
-    return {word.removesuffix("s") if len(word) > 3 else word for word in WORD.findall(caption.casefold())}
+    words = WORD.findall(caption.casefold())
+    return {word[:-1] if len(word) > 3 and word[-1] == "s" and word[-2] not in "siu" else word for word in words}
 
 
 def likelier(x: np.ndarray, has: np.ndarray) -> np.ndarray:

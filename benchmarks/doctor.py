@@ -246,7 +246,11 @@ def main() -> None:
                 continue
             began = time.process_time()
             line = {"planted": name, "seed": seed, "family": fault.family, "settings": fault.settings,
-                    "looks": [one.plain() for one in looks(fault, seed)]}  # fmt: skip
+                    "steps": fault.steps}  # fmt: skip
+            seen = next(
+                (one for one in known if one["planted"] in twins and name in twins and same(one) == same(line)), None
+            )
+            line["looks"] = seen["looks"] if seen else [one.plain() for one in looks(fault, seed)]
             line["seconds"] = round(time.process_time() - began, 1)
             known.append(line)
             with args.out.open("a") as file:
@@ -278,8 +282,8 @@ def table(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def same(line: dict[str, Any]) -> str:
-    """Twins of different illnesses may be one and the same training."""
-    return json.dumps([line["family"], line["settings"], line["looks"][-1]["step"], line["seed"]], sort_keys=True)
+    """Twins of different illnesses may be one and the same training: that of a family, settings, length and seed."""
+    return json.dumps([line[part] for part in ("family", "settings", "steps", "seed")], sort_keys=True)
 
 
 def seen_in(line: dict[str, Any]) -> set[str]:

@@ -122,7 +122,7 @@ def collapse(look: Vitals, before: Looks) -> bool:
     since=0.8,
 )  # fmt: skip
 def dropping(look: Vitals, before: Looks) -> bool:
-    return look.variety >= 0.4 and look.missing is not None and look.missing >= 0.28
+    return look.variety >= 0.4 and look.missing is not None and look.missing >= 0.35
 
 
 @illness(

@@ -143,25 +143,31 @@ def gallery(share: float, out: Path, folder: str) -> None:
         options = ["--preset", preset.name, "--data", data, "--minutes", str(preset.minutes * share)]
         command = [sys.executable, str(HERE / "quality" / "ours.py"), *options, "--samples", "2000", "--out"]
         train_one(target, command)
-        shutil.copy(target.with_suffix(".png"), HERE.parent / "docs" / "pictures" / f"{preset.name}.png")
+        if target.exists():
+            shutil.copy(target.with_suffix(".png"), HERE.parent / "docs" / "pictures" / f"{preset.name}.png")
         judge(out, folder)
 
 
 def train_one(target: Path, command: list[str]) -> None:
-    if not target.exists():
+    """Unless its samples are there, or have been judged before (results/quality.json; take its entry out to repeat)."""
+    if not target.exists() and target.stem not in judged():
         note(f"quality: {target.stem}")
         subprocess.run([*command, str(target)], check=True, stdout=subprocess.DEVNULL)
 
 
 def judge(out: Path, folder: str = "") -> None:
     """Judge every set of samples that has no figures yet, all by the same judge and the same number of pictures."""
-    path = RESULTS / "quality.json"
-    known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    known = judged()
     for file in sorted(out.glob("*.npz")):
         if file.stem not in known:
             note(f"judging {file.stem}")
             known[file.stem] = figures(file, folder)
             save("quality.json", known)
+
+
+def judged() -> dict[str, Any]:
+    path = RESULTS / "quality.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def figures(file: Path, folder: str = "", count: int = 2000) -> dict[str, Any]:

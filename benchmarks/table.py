@@ -93,8 +93,8 @@ def quality(found: dict[str, Any]) -> str:
     rows.append(
         "Each run gets the same CPU time, on one thread (10 minutes of two cores are 1,200 CPU seconds). FD-fmnist is "
         "the Fréchet distance on the features of the shipped judge; it is not FID. All are judged on 2,000 samples "
-        "against training pictures; the floor is real against real. Mean over seeds, each seed in brackets. Seeds ran on "
-        "machines of different speed (look at the pictures seen), both sides of a seed on the same kind."
+        "against training pictures; the floor is real against real. Mean over seeds, each seed in brackets. Seeds ran "
+        "on machines of different speed (look at the pictures seen), both sides of a seed on the same kind."
     )
     rows += [
         "",

@@ -202,6 +202,7 @@ def worker(
 ) -> dict[str, Any]:
     """Paint the jobs that a studio has taken, here or on another machine; any number of workers may share one queue.
     Ctrl+C gives the job back."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads; see docs/decisions.md
     if parent and hasattr(os, "nice"):
         os.nice(GENTLE)  # the server begins and answers while pictures are painted
 

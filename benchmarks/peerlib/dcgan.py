@@ -7,23 +7,28 @@ from torch.nn import functional
 LATENT = 100
 
 
+def up(last: nn.Module) -> nn.Sequential:
+    """Maps (N, 256, 7, 7) to pictures (N, 1, 28, 28), ended by `last`."""
+    return nn.Sequential(
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False),
+        nn.BatchNorm2d(128),
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(128, 64, 5, 2, 2, 1, bias=False),
+        nn.BatchNorm2d(64),
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(64, 1, 5, 2, 2, 1, bias=False),
+        last,
+    )
+
+
 class Generator(nn.Module):
     """Latent vector (N, 100) to pictures (N, 1, 28, 28) in -1..1."""
 
     def __init__(self) -> None:
         super().__init__()
         self.dense = nn.Sequential(nn.Linear(LATENT, 256 * 7 * 7, bias=False), nn.BatchNorm1d(256 * 7 * 7))
-        self.convs = nn.Sequential(
-            nn.LeakyReLU(0.2),
-            nn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False),
-            nn.BatchNorm2d(128),
-            nn.LeakyReLU(0.2),
-            nn.ConvTranspose2d(128, 64, 5, 2, 2, 1, bias=False),
-            nn.BatchNorm2d(64),
-            nn.LeakyReLU(0.2),
-            nn.ConvTranspose2d(64, 1, 5, 2, 2, 1, bias=False),
-            nn.Tanh(),
-        )
+        self.convs = up(nn.Tanh())
         self.apply(_initialise)
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,8 @@ from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from pythae.trainers.training_callbacks import TrainingCallback
 from torch import nn
 
+from .dcgan import up
+
 LATENT = 16
 LEARNING_RATE = 1e-3
 
@@ -68,15 +70,7 @@ class ClassicDecoder(BaseDecoder):
             nn.Linear(LATENT, 256 * 49, bias=False),
             nn.Unflatten(1, (256, 7, 7)),
             nn.BatchNorm2d(256),
-            nn.LeakyReLU(0.2),
-            nn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False),
-            nn.BatchNorm2d(128),
-            nn.LeakyReLU(0.2),
-            nn.ConvTranspose2d(128, 64, 5, 2, 2, 1, bias=False),
-            nn.BatchNorm2d(64),
-            nn.LeakyReLU(0.2),
-            nn.ConvTranspose2d(64, 1, 5, 2, 2, 1, bias=False),
-            nn.Sigmoid(),
+            up(nn.Sigmoid()),
         )
 
     def forward(self, z: torch.Tensor) -> ModelOutput:

@@ -106,7 +106,7 @@ class Guard:
             return True, ""
         if accounts is None:
             return False, ""
-        if accounts.passes(kept_token(headers)):
+        if accounts.passes(cookie_token(headers)):
             return True, ""
         name, password = basic(headers)
         return (True, name) if name and await accounts.knows(name, password) else (False, "")
@@ -134,10 +134,10 @@ def given_token(headers: Mapping[str, str]) -> str:
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return token.strip()
-    return basic(headers)[1] if kind.lower() == "basic" else kept_token(headers)
+    return basic(headers)[1] if kind.lower() == "basic" else cookie_token(headers)
 
 
-def kept_token(headers: Mapping[str, str]) -> str:
+def cookie_token(headers: Mapping[str, str]) -> str:
     """Of the page's cookie; '' without one."""
     parts = [part.strip().partition("=") for part in headers.get("cookie", "").split(";")]  # others' may be odd
     return next((unquote(value) for name, _, value in parts if name == COOKIE), "")

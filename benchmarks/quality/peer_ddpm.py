@@ -25,7 +25,7 @@ def main() -> None:
     """Train, sample, save."""
     parser = run.parse(__doc__.split("\n", 1)[0], samples=2000)
     parser.add_argument("--dim", type=int, default=64, help="width of the U-Net (README: 64)")
-    parser.add_argument("--ddim-steps", type=int, default=50)
+    parser.add_argument("--ddim-steps", type=int, default=25)
     arguments = parser.parse_args()
     run.start(arguments.seed)
     pictures = load_pictures(arguments.idx) / 255

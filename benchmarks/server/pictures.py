@@ -106,9 +106,11 @@ def canvas(visit: Visit) -> None:
     visit.press("To the canvas", "放到画布")
     page.wait_for_selector("canvas.mask")
     page.wait_for_timeout(800)
-    visit.stroke("canvas.mask", ((0.25 + 0.045 * k, 0.47 + (0.03 if k % 2 else -0.03)) for k in range(12)))
-    page.locator("textarea").fill(visit.said("sunglasses", "墨镜"))
-    visit.press("Fill in", "重画")
+    page.get_by_role("slider", name=visit.said("Brush", "画笔")).fill("90")
+    turns = [0.3 * k for k in range(60)]
+    visit.stroke("canvas.mask", ((0.72 + 0.006 * a * math.cos(a), 0.72 + 0.006 * a * math.sin(a)) for a in turns))
+    page.locator("textarea").fill(visit.said("strawberry", "草莓"))
+    visit.press("Add it here", "画在这里")
     page.wait_for_selector(".compare", timeout=PATIENCE)
     page.wait_for_timeout(900)
 

@@ -226,6 +226,13 @@ def test_canvas_fills_what_was_masked_and_takes_it_back(page: Any, base: str) ->
     page.wait_for_selector(".compare")
     page.get_by_role("button", name=said(page, "Accept", "采用")).click()
     page.wait_for_selector(".compare", state="detached")
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 90, steps=5)
+    page.mouse.up()
+    page.get_by_role("button", name=said(page, "Add it here", "画在这里")).click()
+    page.wait_for_selector(".compare")
+    page.get_by_role("button", name=said(page, "Discard", "放弃")).click()
     page.get_by_role("button", name=said(page, "Extend", "扩展画面"), exact=True).click()
     page.wait_for_selector(".compare")
 

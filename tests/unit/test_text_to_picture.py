@@ -133,6 +133,7 @@ REPLAYED: list[dict[str, Any]] = [
     {"style": "any", "steps": 9, "tile": True},
     {"image": "a", "strength": 0.5},
     {"image": "a", "mask": "m", "transparent": True},
+    {"image": "a", "mask": "m", "add": True},
     {"image": "a", "extend": 9},
     {"image_prompt": "b", "style_ref": "a"},
 ]
@@ -297,6 +298,19 @@ def test_outside_the_mask_every_byte_is_kept(transparent: bool, go: Go) -> None:
 
 
 @pytest.mark.parametrize("transparent", [False, True])
+def test_adding_paints_the_thing_alone(transparent: bool, go: Go) -> None:
+    image, mask = a_picture(150, 90), np.zeros((90, 150, 3), np.uint8)
+    mask[20:80, 40:100] = 255
+    first, again, other = (
+        go(words, image=image, mask=mask, add=True, transparent=transparent)[0] for words in ("cat", "cat", "dog")
+    )
+    kept = image if transparent else read(png(image))
+    outside = mask[..., 0] == 0
+    assert first.shape == kept.shape and np.array_equal(first[outside], kept[outside])
+    assert np.array_equal(first, again) and different(first, kept) and different(first, other)
+
+
+@pytest.mark.parametrize("transparent", [False, True])
 def test_extending_keeps_the_middle(transparent: bool, go: Go) -> None:
     image = a_picture(50, 70)
     made = go(image=image, extend=20, transparent=transparent)[0]
@@ -378,6 +392,9 @@ def test_sources_name_licence_and_author(studio: api.Studio) -> None:
 # What does not go.
 
 
+MASKED: dict[str, Any] = {"image": a_picture(), "mask": np.full((40, 60, 3), 255, np.uint8)}
+
+
 @pytest.mark.parametrize(
     ("wishes", "error", "says"),
     [
@@ -396,6 +413,10 @@ def test_sources_name_licence_and_author(studio: api.Studio) -> None:
         ({"image": a_picture(), "mask": np.zeros((9, 9, 3), np.uint8)}, UsageError, "9 x 9 and the picture 60 x 40"),
         ({"image": a_picture(), "mask": np.zeros((40, 60, 3), np.uint8)}, UsageError, "no white"),
         ({"image": a_picture(), "tile": True}, UsageError, "tile"),
+        ({"image": a_picture(), "add": True}, UsageError, "--mask"),
+        (MASKED | {"add": True, "strength": 0.5}, UsageError, "--strength does not go"),
+        (MASKED | {"add": True, "extend": 8}, UsageError, "--extend does not go"),
+        (MASKED | {"add": True, "then": "stylize:oil"}, UsageError, "--then does not go"),
         ({"style": "noto", "style_ref": a_picture()}, UsageError, "choose one"),
         ({"n": 0}, UsageError, "pictures are not possible"),
         ({"seed": -1}, UsageError, "seed"),

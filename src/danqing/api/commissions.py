@@ -44,6 +44,8 @@ class Commission:
     strength: float | None = None
     """0 keeps `image`, 1 forgets it"""
     mask: Material | None = None
+    add: bool = False
+    """what is wanted is painted alone and laid where the mask is white, instead of painting there anew"""
     extend: int = 0
     """pixels of new picture on each side"""
     style_ref: Material | None = None
@@ -87,6 +89,11 @@ class Commission:
                 raise UsageError(f"--{name} needs a picture to paint into; give one with --image.")
         if self.strength is not None and not self.image:
             raise UsageError("--strength needs a picture to start from; give one with --image.")
+        if self.add and not self.mask:
+            raise UsageError("--add needs to know where; give a picture with --image and a --mask that is white there.")
+        for name, there in (("strength", self.strength is not None), ("extend", self.extend), ("then", self.then)):
+            if self.add and there:
+                raise UsageError(f"--add changes nothing else in the picture, so --{name} does not go with it.")
         if self.style_ref and self.style:
             raise UsageError("Both --style and --style-ref are given; choose one of them.")
         if self.tile and self.image:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from danqing.api.adding import Spot, spot_of
 from danqing.api.commissions import ANY, STRENGTH, Commission
 from danqing.api.materials import Ground, Material, framed, painted_into, painted_over
 from danqing.api.painting import check_count
@@ -55,6 +56,7 @@ class Order:
     start: Tensor | None
     """(D,) the embedding to begin with"""
     ground: Ground | None
+    spot: Spot | None
     recipe: Recipe
 
 
@@ -63,15 +65,15 @@ def orders(studio: Studio, commission: Commission, n: int, seed: int) -> list[Or
     check_count(n, seed)
     way, side = way_of(studio, commission), studio.painter.size
     reading = studio.read(commission.prompt)
-    ground = ground_of(commission, side)
+    ground, spot = ground_of(commission, side), spot_in(commission)
     start = start_of(studio, commission, ground)
     named = style_of(studio, commission)
     unsaid = studio.said(studio.read(commission.negative), studio.any_style)
     made = []
     for one in range(seed, seed + n):
         style = named if named is not None else freed(studio, commission, one)
-        recipe = recipe_of(studio, commission, way, one, style, ground, reading)
-        made.append(Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, recipe))
+        recipe = recipe_of(studio, commission, way, one, style, ground or spot, reading)
+        made.append(Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, spot, recipe))
     return made
 
 
@@ -85,9 +87,9 @@ def way_of(studio: Studio, commission: Commission) -> Way:
     steps, jumps = steps_of(studio, commission.steps)
     noise = 1 - (1 - Manner.calm) * calm
     manner = Manner(steps, jumps, calm=noise, prior_guidance=1 + commission.guidance / 2 * calm, tile=commission.tile)
-    masked = bool(commission.mask or commission.extend)
+    masked = bool(commission.mask or commission.extend) and not commission.add
     strength = commission.strength
-    if commission.image and strength is None:
+    if commission.image and strength is None and not commission.add:
         strength = 1.0 if masked else STRENGTH
     return Way(manner, revision_of(commission), WILDEST * (1 - calm), strength, masked)
 
@@ -96,7 +98,7 @@ def revision_of(commission: Commission) -> float | None:
     """Pictures whose content is taken up come first, then the picture that is painted over or into."""
     if commission.pictures:
         return commission.revision
-    if commission.image:
+    if commission.image and not commission.add:
         return STRENGTH if commission.strength is None else commission.strength
     return None
 
@@ -113,11 +115,18 @@ def steps_of(studio: Studio, steps: int | None) -> tuple[int, bool]:
 
 def ground_of(commission: Commission, side: int) -> Ground | None:
     image = commission.image
-    if image is None:
+    if image is None or commission.add:
         return None
     if commission.mask or commission.extend:
         return painted_into(image, commission.mask, commission.extend, side, lift=not commission.transparent)
     return painted_over(image, side, commission.size)
+
+
+def spot_in(commission: Commission) -> Spot | None:
+    if not commission.add:
+        return None
+    assert commission.image and commission.mask
+    return spot_of(commission.image, commission.mask)
 
 
 def start_of(studio: Studio, commission: Commission, ground: Ground | None) -> Tensor | None:
@@ -137,18 +146,26 @@ def mixture(embeddings: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
 
 
 def style_of(studio: Studio, commission: Commission) -> int | None:
-    """The style that was named, or that of the style reference; None where the seed or the painter may choose."""
+    """The style that was named, that of the style reference, or of the picture that a thing is added to if the painter
+    has it; None where the seed or the painter may choose."""
     if commission.style_ref:
         return studio.styles.index(style_of_picture(studio, commission.style_ref))
+    if commission.style is None and commission.add and commission.image:
+        style = likest_style(studio, commission.image)
+        return studio.styles.index(style) if style in studio.styles else None
     return None if commission.style is None else studio.style_id(commission.style)
 
 
 def style_of_picture(studio: Studio, picture: Material) -> str:
     """The style of the painter's that a picture is most like: no palette and no stroke of its own is taken."""
-    style = studio.index.style_of(studio.embed(framed(picture.rgba, studio.painter.size, lift=True)))
+    style = likest_style(studio, picture)
     if style not in studio.styles:
         raise UsageError(f"{picture.name} is most like '{style}', which the painter does not paint; choose a --style.")
     return style
+
+
+def likest_style(studio: Studio, picture: Material) -> str:
+    return studio.index.style_of(studio.embed(framed(picture.rgba, studio.painter.size, lift=True)))
 
 
 def freed(studio: Studio, commission: Commission, seed: int) -> int:
@@ -162,13 +179,19 @@ def freed(studio: Studio, commission: Commission, seed: int) -> int:
 
 
 def recipe_of(
-    studio: Studio, commission: Commission, way: Way, seed: int, style: int, ground: Ground | None, reading: Reading
+    studio: Studio,
+    commission: Commission,
+    way: Way,
+    seed: int,
+    style: int,
+    place: Ground | Spot | None,
+    reading: Reading,
 ) -> Recipe:
     extra: dict[str, Any] = commission.plain()
     extra["drawn_as"] = [*studio.styles, ANY][style]
     light = reading.plain()
     extra["reading"] = light | {"words": light["words"][:MOST_WORDS]}
-    size = ground.size if ground else (commission.size, commission.size)
+    size = place.size if place else (commission.size, commission.size)
     sampler = "few-step" if way.manner.jumps else "euler"
     return Recipe(studio.name, studio.hash, FAMILY, seed, size, None, sampler, way.manner.steps, commission.guidance,
                   __version__, extra, commission.prompt, commission.negative)  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from danqing.api.act import act
+from danqing.api.adding import laid
 from danqing.api.commissions import CLOSENESS, Commission
 from danqing.api.materials import Source, finished, material
 from danqing.api.orders import Order, orders
@@ -74,6 +75,8 @@ class Wishes(Look, total=False):
     """0 keeps `image`, 1 forgets it; 0.6, with a mask 1"""
     mask: Source | None
     """as large as `image`: white is painted anew, black stays exactly as it is"""
+    add: bool
+    """the prompt is painted alone and laid where `mask` is white, as large as it fits, over what is there"""
     extend: int
     """so many pixels of new picture on each side of `image`"""
     style_ref: Source | None
@@ -148,9 +151,7 @@ def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wi
     """
     studio = load_painter(model)
     order = hurried(orders(studio, to_paint(prompt, **wishes), 1, seed)[0])
-    asked = order.commission
-    square = squares(studio, [order], at_once=1)[0]
-    return Picture(finished(square, order.ground, asked.size, asked.transparent, asked.tile), order.recipe)
+    return Picture(pixels_of(order, squares(studio, [order], at_once=1)[0]), order.recipe)
 
 
 def hurried(order: Order) -> Order:
@@ -211,9 +212,8 @@ def fulfilled(
         rows = [wanted[place] for place in places]
         watch = sketched(sketch, places, count, len(wanted)) if sketch else None
         for place, order, square in zip(places, rows, squares(studio, rows, watch=watch), strict=True):
-            asked = order.commission
-            pixels = finished(square, order.ground, asked.size, asked.transparent, asked.tile)
-            done(place, Picture(restyled(pixels, asked.then, order.seed), order.recipe))
+            pixels = restyled(pixels_of(order, square), order.commission.then, order.seed)
+            done(place, Picture(pixels, order.recipe))
         count += len(rows)
         yield Progress(name, count / len(wanted), count)
     return count
@@ -233,6 +233,14 @@ def sketched(sketch: Sketch, places: Sequence[int], before: int, count: int) -> 
         sketch((before + done * len(places)) / count, seen)
 
     return watch
+
+
+def pixels_of(order: Order, square: Tensor) -> np.ndarray:
+    """What is painted (4, S, S), as the pixels of the file."""
+    asked = order.commission
+    if order.spot:
+        return laid(square, order.spot, asked.transparent)
+    return finished(square, order.ground, asked.size, asked.transparent, asked.tile)
 
 
 def restyled(pixels: np.ndarray, then: str, seed: int) -> np.ndarray:

@@ -83,6 +83,9 @@ def paint(
     image: Annotated[Path | None, picture_option("A sketch or picture to start from.")] = None,
     strength: Annotated[float | None, typer.Option(help="0 keeps --image, 1 forgets it; 0.6, with --mask 1.")] = None,
     mask: Annotated[Path | None, picture_option("White where --image is to be painted anew.")] = None,
+    add: Annotated[
+        bool, typer.Option("--add", help="Paint the prompt alone and lay it where --mask is white.")
+    ] = False,
     extend: Annotated[int | None, typer.Option(help="So many pixels more on each side of --image.")] = None,
     style_ref: Annotated[Path | None, picture_option("Take the style of this picture.")] = None,
     image_prompt: Annotated[Path | None, picture_option("Take the content of this picture.")] = None,
@@ -99,7 +102,7 @@ def paint(
         raise UsageError('Give either a prompt, such as "an orange cat with a red hat", or a file with --from-file.')
     check_svg(svg)
     wishes = given(style=style, steps=steps, guidance=guidance, negative=negative, size=size, chaos=chaos, tile=tile,
-                   transparent=transparent, image=image, strength=strength, mask=mask, extend=extend,
+                   transparent=transparent, image=image, strength=strength, mask=mask, add=add, extend=extend,
                    style_ref=style_ref, image_prompt=image_prompt, then=then)  # fmt: skip
     if from_file is not None:
         return paint_file(talk, from_file, n, seed, wishes, Finish(svg, sources, False, resume=True), out, model)

@@ -7,6 +7,7 @@ Starts a studio of its own, paints a dozen prompts, then walks each room in Chro
 
 import argparse
 import io
+import itertools
 import math
 import shutil
 import tempfile
@@ -30,6 +31,15 @@ HANG = [
     ("pink flower", "fluent"), ("圣诞树", "noto"),
 ]  # fmt: skip
 """what the gallery shows"""
+Corners = list[tuple[float, float]]
+CAP: Corners = [(0.28, 0.45), (0.38, 0.32), (0.5, 0.27), (0.62, 0.32), (0.72, 0.45), (0.5, 0.42), (0.28, 0.45)]
+RIND: Corners = [(0.12, 0.45), (0.25, 0.7), (0.5, 0.8), (0.75, 0.7), (0.88, 0.45)]
+MUSHROOM: list[tuple[str, str, Corners]] = [("#f0e0c8", "50", [(0.5, 0.55), (0.5, 0.82)]), ("#d33a2c", "60", CAP)]
+MELON: list[tuple[str, str, Corners]] = [
+    ("#3fa34d", "40", RIND),
+    ("#e84a4a", "60", [(0.28, 0.45), (0.5, 0.6), (0.72, 0.45)]),
+]
+"""what the hand draws in the live room: colour, brush, corners in parts of the paper's sides"""
 DESKTOP, PHONE = (1440, 900), (390, 844)
 HEIGHT, GAP = 620, 16
 """pixels of a screen in the composed picture, and between screens"""
@@ -86,15 +96,22 @@ def paint(visit: Visit) -> None:
     page.evaluate("document.activeElement.blur()")
 
 
+def along(corners: Corners, parts: int = 8) -> Iterator[tuple[float, float]]:
+    """From corner to corner in small steps, as a hand goes."""
+    for (x, y), (u, v) in itertools.pairwise(corners):
+        yield from ((x + (u - x) * k / parts, y + (v - y) * k / parts) for k in range(parts))
+    yield corners[-1]
+
+
 def live(visit: Visit) -> None:
     page = visit.page
-    page.fill(".words", visit.said("red apple", "红苹果"))
+    page.fill(".words", visit.said("mushroom", "西瓜"))
     page.wait_for_selector("img.made")
-    page.locator("input[type=color]").first.fill("#d33a2c")
-    page.get_by_role("slider", name=visit.said("Brush", "画笔")).fill("60")
-    turns = [0.45 * k for k in range(40)]
-    visit.stroke("canvas", ((0.5 + 0.01 * a * math.cos(a), 0.55 + 0.01 * a * math.sin(a)) for a in turns))
-    page.wait_for_timeout(4000)
+    for colour, brush, corners in MELON if visit.chinese else MUSHROOM:
+        page.locator("input[type=color]").first.fill(colour)
+        page.get_by_role("slider", name=visit.said("Brush", "画笔")).fill(brush)
+        visit.stroke("canvas", along(corners))
+    page.wait_for_timeout(2500)
 
 
 def canvas(visit: Visit) -> None:

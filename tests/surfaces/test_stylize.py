@@ -119,6 +119,9 @@ def test_tiny_and_narrow_pictures(shape: tuple[int, int]) -> None:
 
 def test_a_picture_in_its_own_manner_stays_near_itself(photo: np.ndarray) -> None:
     made = api.stylize(photo, photo, size=64, options={"steps": (5,)}).result().pixels
+    opened = Image.fromarray(photo)
+    again = api.stylize(opened, [opened], size=64, options={"steps": (5,)}).result().pixels
+    assert np.array_equal(made, again), "a picture of Pillow's is its pixels"
     assert np.abs(made.astype(float) - photo).mean() < 20
 
 

@@ -22,7 +22,7 @@ from danqing.presets import get_preset
 
 DATA = "fashion-mnist-small"
 GAN = {"net": "residual", "latent": 8, "widths": [8, 8], "critic_widths": [8, 8], "batch": 16, "warmup": 0}
-WELL = Vitals(10, 0.5, 0.95, 1.0, 0.9, 0.0, 0.9, 1.0, 1.2, 0.95)
+WELL = Vitals(10, 0.5, 0.95, 1.0, 0.9, 1.0, 0.0, 0.9, 1.0, 1.2, 0.95)
 
 
 @pytest.fixture(autouse=True)

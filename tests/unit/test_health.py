@@ -7,17 +7,17 @@ import torch
 
 from danqing import registry
 from danqing.evaluate.health import ILLNESSES, Mirror, Vitals, illnesses_of, signs_of
-from danqing.evaluate.health.vitals import more_often
+from danqing.evaluate.health.vitals import Kinds, more_often
 
 WELL = Vitals(
-    step=1000, done=0.5, variety=0.95, spread=1.0, coverage=0.9, missing=0.0, sharpness=0.9, novelty=1.0, distance=1.2,
-    lag=0.95, gap=1.02, bias=0.51,
+    step=1000, done=0.5, variety=0.95, spread=1.0, coverage=0.9, kinds=1.0, tilt=0.05, sharpness=0.9, novelty=1.0,
+    distance=1.2, lag=0.95, gap=1.02, bias=0.51,
 )  # fmt: skip
 SICK = {
     "pipeline": {"repeated": 0.9},
     "divergence": {"distance": 9.0},
     "collapse": {"variety": 0.1, "spread": 0.2},
-    "dropping": {"missing": 0.5},
+    "dropping": {"kinds": 0.3},
     "critic-overfits": {"bias": 0.9},
     "overfits": {"gap": 3.0},
     "smooth": {"sharpness": 0.02},
@@ -104,7 +104,8 @@ Fashion = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 def test_other_real_pictures_are_well(mirror: Mirror, fashion: Fashion) -> None:
     fresh = fashion[0][-128:]
     seen = mirror.look(fresh, fresh)
-    assert 0.9 < seen["variety"] < 1.1 and 0.8 < seen["coverage"] < 1.25 and seen["missing"] <= 0.1
+    assert 0.9 < seen["variety"] < 1.1 and 0.8 < seen["coverage"] < 1.25
+    assert 0.9 < seen["kinds"] < 1.1 and seen["tilt"] < 0.15
     assert 0.8 < seen["sharpness"] < 1.25 and 0.7 < seen["distance"] < 1.4 and seen["lag"] == 1
 
 
@@ -117,14 +118,42 @@ def test_what_is_wrong_with_pictures_shows_in_its_own_number(mirror: Mirror, fas
     soft = torch.nn.functional.interpolate(half, 28, mode="bilinear").to(torch.uint8)
     assert mirror.look(soft, soft)["sharpness"] < 0.2
     few = held[kinds < 3][:60].repeat(3, 1, 1, 1)[:128]
-    assert mirror.look(few, few)["missing"] >= 0.5
+    seen = mirror.look(few, few)
+    assert seen["kinds"] < 0.45 and seen["tilt"] > 0.4
     noise = torch.randint(0, 256, (128, 1, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     seen = mirror.look(train[-128:], noise)
     assert seen["lag"] > 3
     assert mirror.look(noise, noise)["distance"] > 5
 
 
+def test_kinds_against_closed_forms() -> None:
+    """Kinds at the corners of a simplex: n evenly painted of N are n, and lean by sqrt((1/n - 1/N) / (1 - 1/N))."""
+    corners = torch.eye(10)
+    kinds = Kinds(corners.repeat(40, 1), torch.arange(400) % 10, corners.repeat(20, 1))
+    for n in (1, 3, 10):
+        seen = kinds.look(corners[torch.arange(240) % n])
+        assert seen["kinds"] == pytest.approx(n / 10, abs=1e-6)
+        assert seen["tilt"] == pytest.approx(((1 / n - 1 / 10) / (1 - 1 / 10)) ** 0.5, abs=1e-6)
+    uneven = torch.cat([corners[:1].repeat(120, 1), corners[1:2].repeat(120, 1), corners[2:3].repeat(240, 1)])
+    assert kinds.look(uneven)["kinds"] == pytest.approx(2**1.5 / 10), "entropy 1.5 bits"
+
+
 def test_many_kinds_are_not_missed_by_chance() -> None:
-    mirror = Mirror.__new__(Mirror)
-    mirror.kinds, mirror.held = torch.arange(400) % 100, torch.eye(100).repeat(4, 1)
-    assert mirror.missing(torch.eye(100)[torch.arange(128) % 60]) is None
+    chance = torch.Generator().manual_seed(0)
+    real = torch.eye(100).repeat(4, 1)
+    kinds = Kinds(real, torch.arange(400) % 100, real[torch.randint(400, (256,), generator=chance)])
+    seen = kinds.look(real[torch.randint(400, (256,), generator=chance)])
+    assert 0.9 < seen["kinds"] < 1.1 and seen["tilt"] < 0.1
+
+
+def test_one_kind_alone_leans_nowhere() -> None:
+    real = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    assert Kinds(real, torch.full((50,), 7), real).look(real + 1) == {"kinds": 1.0, "tilt": 0.0}
+
+
+def test_a_young_gan_may_leave_some_kinds_out() -> None:
+    some = course({"kinds": 0.55})
+    assert "dropping" in {one.name for one in illnesses_of(some)}
+    assert not illnesses_of([replace(look, gap=None) for look in some])
+    assert "dropping" in {one.name for one in illnesses_of([replace(look, gap=None, kinds=0.3) for look in some])}
+    assert not illnesses_of([replace(look, kinds=None, tilt=None) for look in some])

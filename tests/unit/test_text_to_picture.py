@@ -365,7 +365,7 @@ def test_the_same_pixels_from_a_file_from_bytes_and_as_a_picture(studio: api.Stu
     pixels = a_picture()
     (tmp_path / "a.png").write_bytes(png(pixels))
     Image.fromarray(pixels).save(tmp_path / "a.webp", lossless=True, exact=True)
-    sources = [pixels, png(pixels), tmp_path / "a.png", tmp_path / "a.webp"]
+    sources = [pixels, png(pixels), tmp_path / "a.png", tmp_path / "a.webp", Image.fromarray(pixels)]
     assert len({material(one).sha for one in sources}) == 1
 
 

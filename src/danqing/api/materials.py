@@ -17,8 +17,8 @@ from danqing.images.reading import read_rgba
 from danqing.images.writing import check_pixels, pixels_sha256
 from danqing.types import Picture
 
-Source = str | Path | bytes | np.ndarray | Picture
-"""a file, the bytes of one, pixels (H, W, 3 or 4) uint8 with straight alpha, or a Picture"""
+Source = str | Path | bytes | np.ndarray | Image.Image | Picture
+"""a file, the bytes of one, pixels (H, W, 3 or 4) uint8 with straight alpha, a picture of Pillow's, or a Picture"""
 LONGEST = 4096
 """side in pixels of the largest picture that is painted into"""
 
@@ -49,7 +49,7 @@ def material(source: Source) -> Material:
     if isinstance(source, Picture):
         source = source.pixels
     if not isinstance(source, np.ndarray):
-        return Material(read_rgba(source), "the picture" if isinstance(source, bytes) else str(source))
+        return Material(read_rgba(source), str(source) if isinstance(source, (str, Path)) else "the picture")
     check_pixels(source)
     whole = np.full((*source.shape[:2], 1), 255, np.uint8)
     return Material(source if source.shape[2] == 4 else np.concatenate([source, whole], axis=2))

@@ -46,8 +46,8 @@ ENGINES = ("fast", "gatys")
 FRAME_STEPS = 12
 """of the optimiser on every frame of a film but the first"""
 
-Look = str | Path | np.ndarray
-"""a picture (file or pixels), or a manner that comes with Danqing, by name"""
+Look = str | Path | np.ndarray | Image.Image
+"""a picture (file, pixels, or one of Pillow's), or a manner that comes with Danqing, by name"""
 
 
 WANTED = ("strength", "keep_colours", "brush", "size")
@@ -204,7 +204,7 @@ def style_order(picture: Look, styles: Look | Sequence[Look], **wishes: Unpack[W
     """All that can be wrong is found here."""
     given: Mapping[str, Any] = wishes
     wanted = Wanted(**{name: given[name] for name in WANTED if name in given})
-    named = [styles] if isinstance(styles, (str, Path, np.ndarray)) else list(styles)
+    named = [styles] if isinstance(styles, Look) else list(styles)
     shares = checked_weights(wishes.get("weights"), len(named))
     options = {**own_settings(named), **(wishes.get("options") or {})}
     config = settings.read(GatysConfig, options, "the settings of the optimiser")
@@ -329,7 +329,7 @@ def pixels_of(look: Look) -> np.ndarray:
         if look.dtype != np.uint8 or look.ndim != 3 or look.shape[2] not in (3, 4):
             raise UsageError(f"Pixels {look.dtype} {look.shape} came; give uint8 (H, W, 3) or (H, W, 4).")
         return look
-    return read_rgba(Path(look))
+    return read_rgba(look if isinstance(look, Image.Image) else Path(look))
 
 
 def within(array: np.ndarray, size: int | None) -> np.ndarray:

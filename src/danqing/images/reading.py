@@ -17,6 +17,8 @@ from danqing.images.resizing import colour
 
 Source = Path | str | bytes | BinaryIO
 """a path, the bytes of a file, or a binary file that is open"""
+Opened = Image.Image
+"""what Pillow has opened already"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class BadPictureError(BadInputError):
 
 
 def read(
-    source: Source, limits: Limits = Limits(), background: str = "white", at_least: int | None = None
+    source: Source | Opened, limits: Limits = Limits(), background: str = "white", at_least: int | None = None
 ) -> np.ndarray:
     """The picture upright as (H, W, 3) uint8: first frame, alpha composed over `background`, 16 bits scaled to 8.
 
@@ -55,7 +57,7 @@ def read(
     return np.array(Image.alpha_composite(ground, rgba).convert("RGB"))
 
 
-def read_rgba(source: Source, limits: Limits = Limits()) -> np.ndarray:
+def read_rgba(source: Source | Opened, limits: Limits = Limits()) -> np.ndarray:
     """The same, (H, W, 4) uint8, alpha kept and not premultiplied."""
     return np.array(_decoded(source, limits, None).convert("RGBA"))
 
@@ -67,8 +69,10 @@ def measure(source: Source, limits: Limits = Limits()) -> tuple[int, int]:
         return picture.size
 
 
-def _decoded(source: Source, limits: Limits, at_least: int | None) -> Image.Image:
+def _decoded(source: Source | Opened, limits: Limits, at_least: int | None) -> Image.Image:
     """RGB, or RGBA where anything is transparent."""
+    if isinstance(source, Opened):
+        return _coloured(ImageOps.exif_transpose(source))
     name, data = _bytes(source, limits)
     with _opened(name, data, limits) as picture:
         if at_least is not None:

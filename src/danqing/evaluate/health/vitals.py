@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from danqing.evaluate.copies import closest
@@ -22,10 +23,6 @@ REAL = 512
 """held-out pictures they are compared with"""
 LEARNED = 1024
 """training pictures that copies are looked for among"""
-RARE = 0.25
-"""of its share among real pictures: a kind that is painted less often is missing"""
-OFTEN = 6
-"""pictures of a look, below which a kind may be missing by chance"""
 NEIGHBOURS = 5
 """reach of a real picture: so many of its kind are nearer (Naeem et al. 2020, section 4)"""
 
@@ -43,8 +40,10 @@ class Vitals:
     """the same of their pixels; speckled pictures have no variety, but spread"""
     coverage: float
     """share of real pictures that have a painted one among their neighbours; as many real ones' is 1"""
-    missing: float | None
-    """share of the kinds that are hardly painted, 0 .. 1; None without labels"""
+    kinds: float | None
+    """how many kinds are painted, an effective number (Hill 1973, order 1); real pictures' is 1; None without labels"""
+    tilt: float | None
+    """how far what is painted leans towards some kinds, 0 .. about 1 where it is one alone; None without labels"""
     sharpness: float
     """power of fine detail, real pictures' is 1"""
     novelty: float
@@ -77,9 +76,9 @@ class Mirror:
     def __init__(self, net: FeatureNet, train: Tensor, held: Tensor, kinds: Tensor | None) -> None:
         """train (N, C, S, S) and held (M, C, S, S) uint8 in random order, kinds (M,) int64 labels of the latter."""
         enough = len(held) >= FEWEST
-        self.net, self.kinds = net, kinds if enough else None
-        self.learned = net(train[:LEARNED])
+        self.net, self.learned = net, net(train[:LEARNED])
         self.held = net(held) if enough else self.learned[:REAL]
+        self.kinds = Kinds(self.held, kinds, self.learned[: 2 * LOOKED_AT]) if enough and kinds is not None else None
         self.power = radial_power(train[:LEARNED])
         self.reach = nearest(self.held, min(NEIGHBOURS, len(self.held) - 1))[:, -1]
         self.variety = mean_distance(self.held)
@@ -101,27 +100,39 @@ class Mirror:
             "variety": mean_distance(features) / max(self.variety, 1e-9),
             "spread": pixel_spread(live) / max(self.spread, 1e-9),
             "coverage": float(met.float().mean() / self.met.float().mean().clamp(min=1e-9)),
-            "missing": self.missing(features),
+            **(self.kinds.look(torch.cat([features, averaged])) if self.kinds else {"kinds": None, "tilt": None}),
             "sharpness": min(100.0, sharpness(radial_power(live), self.power)),
             "novelty": float(closest(features, self.learned)[1].sqrt().median()) / max(self.apart, 1e-9),
             "distance": away / max(self.floor, 1e-9),
             "lag": distance(self.held, averaged) / max(away, 1e-9),
         }
 
-    def missing(self, features: Tensor) -> float | None:
-        """Share of the kinds that are painted less than a quarter as often as they are there; a painted picture is of
-        the kind of the real one nearest to it. Kinds that would be painted only now and then do not count."""
-        if self.kinds is None:
-            return None
-        count = int(self.kinds.max()) + 1
-        real, made = (kinds.bincount(minlength=count) / len(kinds) for kinds in (self.kinds, self.kind_of(features)))
-        often = real * len(features) >= OFTEN
-        return float((made < RARE * real)[often].float().mean()) if often.any() else None
 
-    def kind_of(self, features: Tensor) -> Tensor:
-        """(K,) int64 of (K, D)."""
-        assert self.kinds is not None
-        return self.kinds[closest(features, self.held)[0]]
+class Kinds:
+    """What kinds there are among real pictures: their mean features, how they differ, how often they come."""
+
+    def __init__(self, held: Tensor, kinds: Tensor, other: Tensor) -> None:
+        """held (M, D) of kinds (M,) int64; other (K, D): real pictures that did not make the means."""
+        there = kinds.unique()
+        share = torch.stack([(kinds == kind).double().mean() for kind in there])
+        self.means = torch.stack([held[kinds == kind].double().mean(0) for kind in there])
+        self.middle = share @ self.means
+        apart = (self.means - self.middle) * share.sqrt()[:, None]
+        self.width = float(apart.norm())
+        _, size, directions = torch.linalg.svd(apart, full_matrices=False)
+        self.directions = directions[size > 1e-6 * size.max().clamp(min=1e-12)]
+        self.real = self.number(other)
+
+    def look(self, features: Tensor) -> dict[str, float]:
+        """kinds and tilt of Vitals, for painted pictures (K, D)."""
+        away = self.directions @ (features.double().mean(0) - self.middle)
+        return {"kinds": self.number(features) / self.real, "tilt": float(away.norm()) / max(self.width, 1e-9)}
+
+    def number(self, features: Tensor) -> float:
+        """The effective number of kinds: e to the entropy of their shares; the nearest mean tells the kind."""
+        share = closest(features.double(), self.means)[0].bincount() / len(features)
+        share = share[share > 0]
+        return float((-(share * share.log()).sum()).exp())
 
 
 def more_often(a: Tensor, b: Tensor) -> float:

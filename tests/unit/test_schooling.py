@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from danqing import api
 from danqing.data.clipart.rows import Row
@@ -90,6 +91,27 @@ def test_a_larger_budget_goes_on(made: Path, clipart: Path) -> None:
         str(made / "recipe.toml:tiny"), part="prior", minutes=0.03, out=made, data=clipart
     )]  # fmt: skip
     assert steps[1] > 1
+
+
+def test_a_painter_goes_on_from_another_ones_weights(made: Path, clipart: Path, tmp_path: Path) -> None:
+    recipe, first = str(made / "recipe.toml"), api.load_painter(made / "painter").shipped.painter
+    api.train_painter(recipe, minutes=0.02, out=tmp_path, data=clipart, start=made / "painter").result()
+    second = api.load_painter(tmp_path / "painter").shipped.painter
+
+    def same(part: str) -> bool:
+        a, b = (getattr(painter, part).state_dict() for painter in (first, second))
+        return all(torch.allclose(a[name], b[name], atol=2e-3) for name in a)
+
+    assert same("codec") and same("prior") and same("embedder") and not same("decoder")
+
+
+def test_a_start_of_other_words_or_sizes_is_refused(made: Path, clipart: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="9 styles, the set has 2"):
+        api.train_painter(str(made / "recipe.toml"), out=tmp_path, data=clipart, start="shipped").result()
+    (tmp_path / "wide.toml").write_text(RECIPE.replace("waist = 64", "waist = 128"))
+    with pytest.raises(UsageError, match="another size"):
+        wide = str(tmp_path / "wide.toml")
+        api.train_painter(wide, minutes=0.02, out=tmp_path, data=clipart, start=made / "painter").result()
 
 
 def test_errors_are_one_sentence(tmp_path: Path, clipart: Path) -> None:

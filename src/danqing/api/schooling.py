@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from danqing import checkpoint, settings
 from danqing.api.act import act
 from danqing.api.logs import Log
 from danqing.api.models import parameters, software
+from danqing.api.studios import load_painter
 from danqing.data.clipart.reading import open_clipart
 from danqing.errors import NotFoundError, UsageError, unknown
 from danqing.evaluate.shipped import efficientnet_lite0
@@ -39,7 +40,7 @@ from danqing.families.text2image.lessons import Lessons, lessons
 from danqing.families.text2image.painter import Painter
 from danqing.families.text2image.prior import Prior, PriorConfig
 from danqing.families.text2image.recipes import PartSettings, School, school
-from danqing.families.text2image.shipping import painter_config, ready, write_painter
+from danqing.families.text2image.shipping import Shipped, painter_config, ready, write_painter
 from danqing.nn import precision
 from danqing.nn.chance import derive
 from danqing.train import Budget, Trainer, TrainSettings, processes
@@ -70,6 +71,10 @@ class How:
     clock: Callable[[], float] = time.perf_counter
     workers: int = 0
     """processes that compose beside this one"""
+    start: Shipped | None = None
+    """the painter whose weights the parts begin with"""
+    learning: tuple[str, ...] = ("codec", "prior", "decoder")
+    """parts that learn; others are taken from `start` as they are"""
 
     def batches(self, made: pool.Pool, kind: str) -> Callable[[int], pool.Batches]:
         """Batch size -> batches of the pool, of pixels, latents or captions."""
@@ -108,9 +113,9 @@ class PartRun:
         )
         self.kept = {"part": name, "config": settings.plain(model.config), "train": settings.plain(train)}
 
-    def from_where_it_stopped(self) -> Generator[Progress, None, None]:
+    def from_where_it_stopped(self, how: How) -> Generator[Progress, None, None]:
         self.resume()
-        yield from self.go()
+        yield from self.learn(how)
 
     def resume(self) -> None:
         """Take up the kept state, if there is one of the same settings."""
@@ -125,6 +130,12 @@ class PartRun:
                     "go on with that recipe or choose another --out."
                 )
         self.trainer.restore(tensors, state["trainer"])
+
+    def learn(self, how: How) -> Generator[Progress, None, None]:
+        if self.name in how.learning:
+            yield from self.go()
+        elif self.rank == 0:
+            self.save()
 
     def go(self) -> Generator[Progress, None, None]:
         log = Log(self.folder, self.trainer.step, False) if self.rank == 0 else None
@@ -154,6 +165,16 @@ def averaged(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return {k.removeprefix("average/"): v for k, v in tensors.items() if k.startswith("average/")}, state
 
 
+def begin(name: str, model: Any, how: How) -> None:
+    """With the weights of the painter that is gone on from, if there is one."""
+    if how.start is None:
+        return
+    there = getattr(how.start.painter, name)
+    if settings.plain(there.config) != settings.plain(model.config):
+        raise UsageError(f"The {name} of the painter to start from is of another size; take the recipe it was made by.")
+    model.load_state_dict(there.state_dict())
+
+
 # The parts.
 
 
@@ -165,6 +186,7 @@ def prior_run(folder: Path, plan: School, made: pool.Pool, styles: int, words: i
     prior = Prior(config)
     if made.tokens is not None:
         prior.gist.fit(made.tokens, made.style, made.weight, made.embedding)
+    begin("prior", prior, how)
     phases = [Phase("prior", prior, partial(losses.prior_loss, prior))]
     return PartRun(folder, "prior", prior, phases, how.batches(made, "captions"), plan.prior, how)
 
@@ -173,6 +195,7 @@ def codec_run(folder: Path, plan: School, made: pool.Pool, how: "How") -> PartRu
     config = settings.read(CodecConfig, plan.codec.model, "the recipe of the codec")
     torch.manual_seed(derive("codec", how.seed))
     codec = Codec(config)
+    begin("codec", codec, how)
     phases = [Phase("codec", codec, partial(losses.codec_loss, codec))]
     return PartRun(folder, "codec", codec, phases, how.batches(made, "pixels"), plan.codec, how)
 
@@ -185,6 +208,7 @@ def decoder_run(folder: Path, plan: School, made: pool.Pool, styles: int, gist: 
     config = settings.read(DecoderConfig, given, "the recipe of the decoder")
     torch.manual_seed(derive("decoder", how.seed))
     decoder, gist = Decoder(config), gist.to(how.device)
+    begin("decoder", decoder, how)
     turn = 1 - plan.decoder.few_step
     phases = [Phase("decoder", decoder, partial(losses.decoder_loss, decoder, gist), span=(0.0, turn))]
     if turn < 1:
@@ -203,6 +227,7 @@ def train_painter(
     minutes: float | None = None,
     out: str | Path = "runs/painter",
     data: str | Path | None = None,
+    start: str | Path | None = None,
     seed: int = 0,
     device: str | None = None,
 ) -> Generator[Progress, None, Schooled]:
@@ -212,6 +237,8 @@ def train_painter(
     part     pool, captions, codec, prior, revised, decoder, painter, or all of them one after the other
     minutes  budget of the codec, the prior or the decoder instead of the recipe's; a larger one goes on
     data     folder of the built clip-art set, its usual place if not given
+    start    "shipped", or the folder of a painter: its codec and prior are taken, its decoder learns on; a part that is
+             named learns on itself. What has been begun in `out` already goes on as it is.
 
     Raises NotFoundError before `danqing data build clipart`, UsageError, DiskError.
     """
@@ -222,18 +249,38 @@ def train_painter(
     rank, world = processes.join()
     device = device or precision.best_device()
     workers = (os.cpu_count() or 1) // 2 if os.cpu_count() != 2 else 0  # two cores are busy with the net
-    how = How(seed, device, rank, world, {"minutes": minutes} if minutes else {}, workers=workers)
     taught = lessons(open_clipart(None if data is None else Path(data)), plan.pool)
+    how = How(seed, device, rank, world, {"minutes": minutes} if minutes else {}, workers=workers)
+    if start is not None:
+        learning = ("decoder",) if part == "all" else (part,)
+        how = replace(how, start=to_start_from(start, taught), learning=learning)
     for name in parts:
         yield Progress("train", 0.0, message=f"Part {name}.")
         yield from MAKERS[name](folder, plan, taught, how)
     return Schooled(folder, f"The painter is in '{folder}'; paint with --model {folder / 'painter'}.")
 
 
+def to_start_from(start: str | Path, taught: Lessons) -> Shipped:
+    """UsageError where the painter knows other words or styles than the lessons do."""
+    found = load_painter(None if str(start) == "shipped" else start).shipped
+    for what, known, came in (
+        ("words", found.vocabulary, taught.lexicon.vocabulary),
+        ("styles", found.styles, taught.styles),
+    ):
+        if tuple(known) != tuple(came):
+            raise UsageError(
+                f"The painter to start from knows {len(known):,} {what}, the set has {len(came):,}, not the same; "
+                "begin without a start."
+            )
+    return found
+
+
 def make_pool(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     if how.rank == 0:
         shape = settings.read(DecoderConfig, plan.decoder.model, "the recipe of the decoder").shape
         net = copy.deepcopy(efficientnet_lite0()).to(how.device)
+        if how.start:
+            pool.write_embedder(folder / "pool", how.start.painter.embedder)
         steps = pool.make(folder / "pool", plan.pool.count, taught.sample_at, net, shape, workers=how.workers)
         for done in steps:
             yield Progress("train", done / plan.pool.count, done)
@@ -253,7 +300,7 @@ def make_codec(folder: Path, plan: School, taught: Lessons, how: How) -> Generat
     run = codec_run(folder / "codec", plan, made, how)
     run.resume()
     before = run.trainer.step
-    yield from run.go()
+    yield from run.learn(how)
     stale = made.latents is None or len(made.latents) != len(made) or run.trainer.step != before
     if stale and how.rank == 0:
         for done in pool.write_latents(folder / "pool", learned_codec(folder / "codec").to(how.device)):
@@ -272,7 +319,7 @@ def learned_codec(folder: Path) -> Codec:
 def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     made = pool.opened(folder / "pool")
     run = prior_run(folder / "prior", plan, made, len(taught.styles), len(taught.lexicon), how)
-    yield from run.from_where_it_stopped()
+    yield from run.from_where_it_stopped(how)
 
 
 def make_revised(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
@@ -295,7 +342,7 @@ def learned_prior(folder: Path) -> tuple[Prior, int]:
 def make_decoder(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     made, (prior, _) = pool.opened(folder / "pool"), learned_prior(folder / "prior")
     run = decoder_run(folder / "decoder", plan, made, len(taught.styles), prior.gist, how)
-    yield from run.from_where_it_stopped()
+    yield from run.from_where_it_stopped(how)
 
 
 def make_painter(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:

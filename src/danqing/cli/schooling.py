@@ -23,6 +23,9 @@ def train_painter(
         "runs/painter"
     ),
     data: Annotated[Path | None, typer.Option(help="Folder of the clip-art set, if not in its usual place.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="'shipped', or a painter's folder: go on from its weights, with the decoder.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything that is chance follows from it.")] = 0,
     device: Device = None,
 ) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def train_painter(
     from danqing import api
 
     act = api.train_painter(
-        recipe, part=part, minutes=minutes, out=out, data=data, seed=seed, device=checked_device(device)
+        recipe, part=part, minutes=minutes, out=out, data=data, start=start, seed=seed, device=checked_device(device)
     )
     try:
         made = talk.follow(act, whole_steps=True)

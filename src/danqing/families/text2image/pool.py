@@ -34,6 +34,7 @@ REVISED = 0.5
 AT_ONCE = 32
 LEAST_IMAGINED, MOST_GUIDED, STYLED, WALK = 0.2, 3.0, 0.7, 6
 """of revised embeddings: the least strength, the most guidance, the share told its style, steps from pure noise"""
+EMBEDDER = "embedder.safetensors"
 SHARD = 256
 """pictures between two flushes, a multiple of AT_ONCE; an interrupted pool goes on from the last"""
 
@@ -213,7 +214,7 @@ def opened(folder: Path) -> Pool:
 
 def read_embedder(folder: Path) -> Embedder:
     """The embedder of a pool, its shape read from its tensors."""
-    tensors = load_file(folder / "embedder.safetensors")
+    tensors = load_file(folder / EMBEDDER)
     whole, cell = tensors["whole_basis"].shape[1], tensors["cell_basis"].shape[1]
     embedder = Embedder(Shape(whole, cell, tensors["layout_mean"].shape[-1]))
     embedder.load_state_dict(tensors)
@@ -327,16 +328,24 @@ def _embedder(
     fit_on: int,
     workers: int,
 ) -> Embedder:
-    path = folder / "embedder.safetensors"
-    if path.exists():
+    if (folder / EMBEDDER).exists():
         return read_embedder(folder)
     parts = [_look(net, samples, shape) for samples in composed(sample_at, range(fit_on), workers)]
     names = ("whole", "map", "layout")
     embedder = Embedder(shape)
     embedder.fit(Seen(*(torch.cat([getattr(part, name).cpu() for part in parts]) for name in names)))
+    write_embedder(folder, embedder)
+    return embedder
+
+
+def write_embedder(folder: Path, embedder: Embedder) -> None:
+    """Unless the pool has one already."""
+    path = folder / EMBEDDER
+    if path.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         save_file({k: v.contiguous() for k, v in embedder.state_dict().items()}, temporary)
-    return embedder
 
 
 @torch.no_grad()

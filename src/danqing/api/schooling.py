@@ -73,8 +73,8 @@ class How:
     """processes that compose beside this one"""
     start: Shipped | None = None
     """the painter whose weights the parts begin with"""
-    learning: tuple[str, ...] = ("codec", "prior", "decoder")
-    """parts that learn; others are taken from `start` as they are"""
+    kept: tuple[str, ...] = ()
+    """parts that are taken from `start` as they are"""
 
     def batches(self, made: pool.Pool, kind: str) -> Callable[[int], pool.Batches]:
         """Batch size -> batches of the pool, of pixels, latents or captions."""
@@ -94,7 +94,7 @@ class PartRun:
         part: PartSettings,
         how: How,
     ) -> None:
-        self.folder, self.name, self.rank = folder, name, how.rank
+        self.folder, self.name, self.rank, self.how = folder, name, how.rank, how
         train = settings.read(TrainSettings, part.train, f"the recipe of the {name}")
         model = model.to(how.device).to(memory_format=torch.channels_last)
         self.trainer = Trainer(
@@ -113,9 +113,9 @@ class PartRun:
         )
         self.kept = {"part": name, "config": settings.plain(model.config), "train": settings.plain(train)}
 
-    def from_where_it_stopped(self, how: How) -> Generator[Progress, None, None]:
+    def from_where_it_stopped(self) -> Generator[Progress, None, None]:
         self.resume()
-        yield from self.learn(how)
+        yield from self.learn()
 
     def resume(self) -> None:
         """Take up the kept state, if there is one of the same settings."""
@@ -131,8 +131,8 @@ class PartRun:
                 )
         self.trainer.restore(tensors, state["trainer"])
 
-    def learn(self, how: How) -> Generator[Progress, None, None]:
-        if self.name in how.learning:
+    def learn(self) -> Generator[Progress, None, None]:
+        if self.name not in self.how.kept:
             yield from self.go()
         elif self.rank == 0:
             self.save()
@@ -252,8 +252,8 @@ def train_painter(
     taught = lessons(open_clipart(None if data is None else Path(data)), plan.pool)
     how = How(seed, device, rank, world, {"minutes": minutes} if minutes else {}, workers=workers)
     if start is not None:
-        learning = ("decoder",) if part == "all" else (part,)
-        how = replace(how, start=to_start_from(start, taught), learning=learning)
+        kept = ("codec", "prior") if part == "all" else ()
+        how = replace(how, start=to_start_from(start, taught), kept=kept)
     for name in parts:
         yield Progress("train", 0.0, message=f"Part {name}.")
         yield from MAKERS[name](folder, plan, taught, how)
@@ -300,7 +300,7 @@ def make_codec(folder: Path, plan: School, taught: Lessons, how: How) -> Generat
     run = codec_run(folder / "codec", plan, made, how)
     run.resume()
     before = run.trainer.step
-    yield from run.learn(how)
+    yield from run.learn()
     stale = made.latents is None or len(made.latents) != len(made) or run.trainer.step != before
     if stale and how.rank == 0:
         for done in pool.write_latents(folder / "pool", learned_codec(folder / "codec").to(how.device)):
@@ -319,7 +319,7 @@ def learned_codec(folder: Path) -> Codec:
 def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     made = pool.opened(folder / "pool")
     run = prior_run(folder / "prior", plan, made, len(taught.styles), len(taught.lexicon), how)
-    yield from run.from_where_it_stopped(how)
+    yield from run.from_where_it_stopped()
 
 
 def make_revised(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
@@ -342,7 +342,7 @@ def learned_prior(folder: Path) -> tuple[Prior, int]:
 def make_decoder(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     made, (prior, _) = pool.opened(folder / "pool"), learned_prior(folder / "prior")
     run = decoder_run(folder / "decoder", plan, made, len(taught.styles), prior.gist, how)
-    yield from run.from_where_it_stopped(how)
+    yield from run.from_where_it_stopped()
 
 
 def make_painter(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:

@@ -23,6 +23,7 @@ from danqing.families.text2image.painter import Canvas, Watch
 from danqing.images.alpha import over_white, tidied
 from danqing.images.arrays import to_uint8
 from danqing.nn.chance import generator, noise
+from danqing.nn.precision import arithmetic, painting
 from danqing.types import Picture, Progress
 from danqing.words.reading import Reading
 
@@ -265,8 +266,10 @@ def squares(studio: Studio, rows: Sequence[Order], at_once: int = AT_ONCE, watch
     full = [*rows, *[rows[-1]] * (at_once - len(rows))]
     way, said = full[0].way, stacked([order.said for order in full])
     chance = [generator("picture", order.seed, "pixels") for order in full]
-    e, imagined = embeddings(studio, full), 1.0 if way.revision is None else way.revision
-    return studio.painter.render(e, said, way.manner, chance, canvas_of(full), imagined, watch)[: len(rows)]
+    with arithmetic(painting()):
+        e, imagined = embeddings(studio, full), 1.0 if way.revision is None else way.revision
+        made = studio.painter.render(e, said, way.manner, chance, canvas_of(full), imagined, watch)
+    return made[: len(rows)].float()
 
 
 def embeddings(studio: Studio, full: Sequence[Order]) -> Tensor:

@@ -115,7 +115,7 @@ class Still:
 
     def of(self, norm: Norm, h: Tensor) -> tuple[Tensor, Tensor]:
         if id(norm) not in self.seen:
-            variance, mean = torch.var_mean(h, (2, 3), keepdim=True, correction=0)
+            variance, mean = torch.var_mean(h.float(), (2, 3), keepdim=True, correction=0)
             self.seen[id(norm)] = mean, (variance + 1e-5).sqrt()
         return self.seen[id(norm)]
 

@@ -12,6 +12,7 @@ from danqing.families.style.eyes import Eyes
 from danqing.families.style.network import BORDER, MULTIPLE, FastPainter, Still, look_at
 from danqing.families.style.objective import Exemplar, Region, tiles
 from danqing.families.style.optimise import exemplar_at, resized
+from danqing.nn.precision import arithmetic, painting
 
 TILE = 1024
 """longest side that is painted in one piece"""
@@ -94,16 +95,22 @@ def painted(
     `still`: statistics to use instead of the picture's own; filled where it is empty.
     """
     if max(x.shape[-2:]) <= tile:
-        return painter(x[None], manner[None], noise, still)[0]
+        return once(painter, x, manner, noise, still)
     still, longest = still or Still(), max(x.shape[-2:])
     height, width = (max(BORDER, round(side * tile / longest)) for side in x.shape[-2:])
     if not still.seen:
-        painter(resized(x, (height, width))[None], manner[None], noise, still)
+        once(painter, resized(x, (height, width)), manner, noise, still)
     made = torch.empty_like(x)
     for one in tiles(x.shape[-2:], tile, MARGIN):
         top, _, left, _ = one.outer
-        piece = painter(one.cut(x)[None], manner[None], noise[:, :, top // 2 :, left // 2 :], still)[0]
+        piece = once(painter, one.cut(x), manner, noise[:, :, top // 2 :, left // 2 :], still)
         inner = tuple(slice(a, b) for a, b in (one.inner[:2], one.inner[2:]))
         own = tuple(slice(s.start - o, s.stop - o) for s, o in zip(inner, (top, left), strict=True))
         made[:, inner[0], inner[1]] = piece[:, own[0], own[1]]
     return made
+
+
+def once(painter: FastPainter, x: Tensor, manner: Tensor, noise: Tensor, still: Still | None) -> Tensor:
+    """(3, H, W) of x (3, H, W), in one pass."""
+    with arithmetic(painting()):
+        return painter(x[None], manner[None], noise, still)[0].float()

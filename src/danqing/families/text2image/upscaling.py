@@ -22,6 +22,7 @@ from danqing.families.text2image.recipes import PartSettings
 from danqing.images.alpha import resized, tidied
 from danqing.images.arrays import to_float, to_uint8
 from danqing.nn.chance import Chance, generator
+from danqing.nn.precision import arithmetic, painting
 from danqing.nn.upscale import FACTOR, Upscaler, UpscalerConfig
 from danqing.settings import check_least, read, read_toml
 from danqing.types import Batch, Now
@@ -262,7 +263,9 @@ def larger(size: tuple[int, int], rgba: np.ndarray) -> bool:
 def fourfold(rgba: np.ndarray, net: Upscaler) -> np.ndarray:
     """(H, W, 4) uint8 premultiplied -> (4 H, 4 W, 4)."""
     pixels = torch.from_numpy(snapped(rgba)).permute(2, 0, 1)[None]  # channels last, as it lies
-    made = rimmed(settled(to_uint8(net(to_float(pixels)))[0], pixels[0]), pixels[0])
+    with arithmetic(painting()):
+        large = net(to_float(pixels)).float()
+    made = rimmed(settled(to_uint8(large)[0], pixels[0]), pixels[0])
     return tidied((made * (made[3:] > 0)).permute(1, 2, 0).numpy())
 
 

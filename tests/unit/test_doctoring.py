@@ -101,7 +101,7 @@ def test_a_training_that_came_apart_goes_back_and_slower(tmp_path: Path, monkeyp
     [
         ("collapse", "r3gan-28", {"loss": "hinge", "penalty": "none"}, {"loss": "relativistic", "penalty": "r1+r2"}),
         ("collapse", "r3gan-28", {}, {"gamma": 0.4}),
-        ("critic-overfits", "r3gan-28", {}, {"augment": 0.25}),
+        ("critic-overfits", "r3gan-28", {}, {"augment": 0.5}),
         ("smooth", "conv-28", {"beta": 8.0, "widths": [8, 8], "up_widths": [8, 8]}, {"beta": 1.0}),
     ],
 )  # fmt: skip

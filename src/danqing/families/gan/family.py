@@ -61,7 +61,7 @@ class Gan(Family):
         penalties comes apart: it need not converge (arXiv 1801.04406). Against a critic that knows its pictures by
         heart, augmentation (arXiv 2006.06676)."""
         if illness == "critic-overfits":
-            return {"augment": min(1.0, config.augment + 0.25)} if config.augment < 1 else {}
+            return {"augment": min(1.0, config.augment + 0.5)} if config.augment < 1 else {}
         unruly = illness == "divergence" and config.penalty == "none"
         if not (illness in ("collapse", "dropping") or unruly) or config.net == "projected":
             return {}

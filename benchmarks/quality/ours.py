@@ -28,7 +28,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     preset = get_preset(args.preset) if args.preset else default_preset(args.family, 28)
     train, held = load_split(args.data, size=preset.model["size"])
-    model, settings = overrides(preset, {})
+    model, settings = overrides(preset, {"precision": args.precision} if args.precision else {})
     model |= {"channels": train.card.channels, "classes": len(train.card.labels)}
     budget = {"minutes": args.minutes * CORES}  # of CPU time
     plan = Plan(preset.name, train.card.name, model, settings, args.seed, budget, train.card.sha256)
@@ -77,6 +77,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10.0, help=f"training budget, on {CORES} cores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--precision", default="", help="instead of the preset's")
     parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -122,7 +122,7 @@ def collapse(look: Vitals, before: Looks) -> bool:
     since=0.8,
 )  # fmt: skip
 def dropping(look: Vitals, before: Looks) -> bool:
-    if look.kinds is None or look.tilt is None or look.variety < 0.4:
+    if look.kinds is None or look.tilt is None or look.variety < 0.3:  # that is collapse
         return False
     fewest = 0.42 if look.gap is None else 0.68  # a young GAN leaves some out, and is well
     return look.kinds < fewest or look.tilt > 0.41

@@ -61,11 +61,6 @@ def arithmetic(precision: str, device: torch.device | str = "cpu") -> Iterator[N
         yield
 
 
-def exact(x: torch.Tensor) -> torch.autocast:
-    """fp32 for what follows, whatever goes on around: with torch.autocast bf16 is left for a while."""
-    return torch.autocast(x.device.type, enabled=False)
-
-
 def best_device() -> str:
     """'cuda' where there is one, else 'cpu'."""
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from danqing.nn.classic import halvings
 from danqing.nn.layers import Labels
-from danqing.nn.precision import exact
 
 
 class Residual(nn.Module):
@@ -52,8 +51,7 @@ class ResidualPainter(nn.Module):
         for change, stage in zip(self.change, self.stages[1:], strict=True):
             x = stage(F.interpolate(change(x), scale_factor=2, mode="bilinear"))
         x = F.pixel_shuffle(self.unfold(F.leaky_relu(x, 0.2)), self.fold)
-        with exact(x):
-            return torch.tanh(self.outward(F.leaky_relu(x.float(), 0.2)))
+        return torch.tanh(self.outward(F.leaky_relu(x, 0.2)))
 
 
 class ResidualCritic(nn.Module):
@@ -75,6 +73,5 @@ class ResidualCritic(nn.Module):
         x = self.stages[0](self.inward(F.pixel_unshuffle(x, self.fold)))
         for change, stage in zip(self.change, self.stages[1:], strict=True):
             x = stage(change(F.avg_pool2d(x, 2)))
-        with exact(x):  # scores are compared, and their differences are smaller than bf16 can say
-            h = F.leaky_relu(self.dense(F.leaky_relu(x.float(), 0.2).flatten(1)), 0.2)
-            return self.score(h)[:, 0] + (self.labels(labels) * h).sum(1)
+        h = F.leaky_relu(self.dense(F.leaky_relu(x, 0.2).flatten(1)), 0.2)
+        return self.score(h)[:, 0] + (self.labels(labels) * h).sum(1)

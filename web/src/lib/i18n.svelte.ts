@@ -1,5 +1,7 @@
 /** Two languages, one set of keys: TypeScript sees that none is missing. */
 
+import pairs from "./chinese.json";
+
 const en = {
   name: "Danqing",
   paint: "Paint", live: "Live", canvas: "Canvas", restyle: "Restyle", teach: "Teach", lab: "Lab", gallery: "Gallery",
@@ -95,4 +97,10 @@ export function turnLanguage(): void {
 }
 document.documentElement.lang = language.now === "zh" ? "zh-CN" : "en";
 
-export const sentence = (key: string): string => (key === "offline" ? t("offline") : key);
+const chinese = (pairs as [string, string][]).map(([pattern, words]) => [new RegExp(pattern, "g"), words] as const);
+
+/** What the server says, in the page's language as far as chinese.json knows it. */
+export function sentence(said: string): string {
+  if (said === "offline") return t("offline");
+  return language.now === "zh" ? chinese.reduce((text, [pattern, words]) => text.replace(pattern, words), said) : said;
+}

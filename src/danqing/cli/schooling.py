@@ -38,7 +38,9 @@ def train_painter(
     try:
         made = talk.follow(act, whole_steps=True)
     except KeyboardInterrupt:
-        again = shlex.join(["danqing", "train-painter", "--recipe", recipe, "--part", part, "--out", str(out)])
+        given = {"recipe": recipe, "part": part, "minutes": minutes, "out": out, "start": start}
+        flags = [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
+        again = shlex.join(["danqing", "train-painter", *flags])
         raise KeyboardInterrupt(f"Stopped; what was learned is kept. Go on with: {again}") from None
     talk.say(made.message)
     return {"folder": made.folder, "message": made.message}

@@ -288,7 +288,7 @@ def same(line: dict[str, Any]) -> str:
 
 def seen_in(line: dict[str, Any]) -> set[str]:
     """Every illness that was seen at any look."""
-    history = [Vitals(**look) for look in line["looks"]]
+    history = [Vitals.read(look) for look in line["looks"]]
     return {one.name for end in range(1, len(history) + 1) for one in illnesses_of(history[:end])}
 
 

@@ -152,8 +152,21 @@ def test_one_kind_alone_leans_nowhere() -> None:
 
 
 def test_a_young_gan_may_leave_some_kinds_out() -> None:
+    assert "dropping" in {one.name for one in illnesses_of(course({"tilt": 0.6}))}, "a lean alone is a sign too"
     some = course({"kinds": 0.55})
     assert "dropping" in {one.name for one in illnesses_of(some)}
     assert not illnesses_of([replace(look, gap=None) for look in some])
     assert "dropping" in {one.name for one in illnesses_of([replace(look, gap=None, kinds=0.3) for look in some])}
     assert not illnesses_of([replace(look, kinds=None, tilt=None) for look in some])
+
+
+def test_a_critic_is_judged_by_two_looks() -> None:
+    looks = [replace(WELL, done=done, bias=bias) for done, bias in ((0.3, 0.5), (0.4, 0.57), (0.5, 0.54))]
+    assert not illnesses_of(looks[:2]) and not illnesses_of(looks[1:2])
+    assert [one.name for one in illnesses_of(looks)] == ["critic-overfits"]
+
+
+def test_looks_of_another_danqing_are_read() -> None:
+    assert Vitals.read(WELL.plain()) == WELL
+    old = {name: value for name, value in WELL.plain().items() if name not in ("kinds", "tilt")} | {"missing": 0.4}
+    assert Vitals.read(old) == replace(WELL, kinds=None, tilt=None)

@@ -17,6 +17,7 @@ from PIL import Image, ImageCms
 from danqing.errors import BadInputError, NotFoundError, UsageError
 from danqing.images import Limits, fit_square, measure, read, read_rgba
 from danqing.images.arrays import to_arrays, to_float, to_floats, to_grey, to_rgb, to_uint8
+from danqing.images.reading import BadPictureError
 
 
 def noisy(height: int = 20, width: int = 30, seed: int = 0) -> Image.Image:
@@ -211,3 +212,16 @@ def test_fit_square_crops_the_middle_and_says_what_it_cannot() -> None:
         fit_square(pixels, 4, "cropp")
     with pytest.raises(UsageError, match="size of 0"):
         fit_square(pixels, 0)
+
+
+def test_pictures_that_pillow_has_opened_meet_the_same_checks() -> None:
+    pixels = np.arange(4800, dtype=np.uint8).reshape(40, 40, 3)
+    assert np.array_equal(read(Image.fromarray(pixels)), pixels)
+    cut = io.BytesIO()
+    Image.fromarray(pixels).save(cut, "png")
+    broken = Image.open(io.BytesIO(cut.getvalue()[:200]))
+    for bad in (broken, Image.new("RGB", (0, 5)), Image.new("F", (4, 4), 0.5)):
+        with pytest.raises(BadPictureError):
+            read(bad)
+    with pytest.raises(BadPictureError, match="million pixels"):
+        read(Image.new("L", (200, 200)), Limits(pixels=1000))

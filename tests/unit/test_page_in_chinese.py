@@ -59,7 +59,9 @@ def test_refused_files(data: bytes, limits: Limits) -> None:
 @pytest.mark.parametrize("name", list(ILLNESSES))
 def test_what_the_doctor_sees(name: str) -> None:
     look = Vitals(9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, float("inf"), 0.5, 0.5, 0.5)
-    assert is_chinese(chinese(ILLNESSES[name].sentence([look])))
+    one = ILLNESSES[name]
+    for said in (one.sentence([look]), one.advice, f"{one.sentence([look])} {one.advice}"):
+        assert is_chinese(chinese(said)), chinese(said)
 
 
 def test_what_a_training_says(tmp_path: Path) -> None:

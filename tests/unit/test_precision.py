@@ -28,6 +28,7 @@ def test_another_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         precision.painting()
 
 
+@pytest.mark.skipif(not precision.bf16_in_hardware("cpu"), reason="without such products bf16 takes minutes")
 def test_both_paint_the_same_picture_nearly(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped painter; bf16 has eight bits of a number, as a pixel has."""
     made = {}

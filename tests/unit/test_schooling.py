@@ -112,6 +112,17 @@ def test_a_start_of_other_words_or_sizes_is_refused(made: Path, clipart: Path, t
     with pytest.raises(UsageError, match="another size"):
         wide = str(tmp_path / "wide.toml")
         api.train_painter(wide, minutes=0.02, out=tmp_path, data=clipart, start=made / "painter").result()
+    assert not (tmp_path / "pool").exists(), "refused before any work"
+
+
+def test_a_start_does_not_mix_with_what_was_begun(made: Path, clipart: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.toml").write_text(RECIPE.replace("count = 16", "count = 8"))
+    api.train_painter(str(tmp_path / "few.toml"), part="pool", out=tmp_path / "few", data=clipart).result()
+    recipe, start = str(made / "recipe.toml"), made / "painter"
+    with pytest.raises(UsageError, match="begun for another painter"):
+        api.train_painter(recipe, out=tmp_path / "few", data=clipart, start=start).result()
+    with pytest.raises(UsageError, match="begun to learn already"):
+        api.train_painter(recipe, out=made, data=clipart, start=start).result()
 
 
 def test_errors_are_one_sentence(tmp_path: Path, clipart: Path) -> None:

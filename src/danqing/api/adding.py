@@ -4,18 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 
 from danqing.api.enlarging import enlarge_painted
-from danqing.api.materials import Material, share_of
+from danqing.api.materials import Material, check_longest, share_of
 from danqing.images.alpha import flat, premultiplied, straight, tidied
 from danqing.images.arrays import to_uint8
 
 GRID = 96
 """cells of the longer side of the mask's bounds, on which a place is looked for"""
+NOISE = 1e-6
+"""of a shape, that Fourier transforms may be wrong by"""
 INSIDE = 0.97
 """share of the thing that has to lie in the mask"""
+HAZE, RIM = 32, 2
+"""alpha up to which nothing is seen, and pixels around what is seen that belong to it"""
 SMALLER, SMALLEST = 0.93, 0.25
 """sizes that are tried, in units of the largest that the mask's bounds hold"""
 
@@ -35,6 +39,17 @@ class Spot:
         return self.base.shape[1], self.base.shape[0]
 
 
+def cut_out(square: Tensor) -> np.ndarray:
+    """(4, S, S) premultiplied in [-1, 1] -> (h, w, 4) uint8: what is painted, without the room around it.
+
+    Painters leave a haze that nobody sees, often as far as the edges; only what lies near something solid is kept.
+    """
+    rgba = tidied(to_uint8(square[None])[0].permute(1, 2, 0).numpy())
+    solid = rgba[..., 3] > HAZE if (rgba[..., 3] > HAZE).any() else rgba[..., 3] > 0
+    near = np.asarray(Image.fromarray(solid.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * RIM + 1)))
+    return bounds(near).cut(rgba * near[..., None]) if near.any() else rgba
+
+
 @dataclass(frozen=True)
 class Box:
     left: int
@@ -47,16 +62,16 @@ class Box:
 
 
 def spot_of(image: Material, mask: Material) -> Spot:
+    check_longest(image.size)
     return Spot(image.rgba, share_of(mask, image))
 
 
 def laid(square: Tensor, spot: Spot, transparent: bool) -> np.ndarray:
     """(4, S, S) premultiplied in [-1, 1] -> the picture with the thing in it: (H, W, 3) over white, or (H, W, 4)."""
-    rgba = tidied(to_uint8(square[None])[0].permute(1, 2, 0).numpy())
+    thing = cut_out(square)
     below = premultiplied(spot.base) if transparent else flat(spot.base)
     made = below.copy()
-    if rgba[..., 3].any():
-        thing = bounds(rgba[..., 3]).cut(rgba)
+    if thing[..., 3].any():
         box = room_for(thing[..., 3], spot.share[..., 0])
         above = enlarge_painted(thing, (box.width, box.height)) * box.cut(spot.share)
         under = box.cut(below) * (1 - above[..., 3:] / 255) + above[..., : made.shape[2]]
@@ -77,23 +92,24 @@ def room_for(alpha: np.ndarray, share: np.ndarray) -> Box:
 
     Sizes are tried downwards until nearly all of it lies inside; a mask too ragged for that takes what shows most.
     """
-    limits = bounds(share)
+    limits, ratio = bounds(share), alpha.shape[1] / alpha.shape[0]
     scale = GRID / max(limits.width, limits.height)
     grid = shrunk(limits.cut(share), max(1, round(limits.width * scale)), max(1, round(limits.height * scale)))
+    grid = grid / grid.max()  # a grey mask has the same shape
     most, best = 0.0, Box(0, 0, 1, 1)
-    for width, height in sizes(alpha.shape[1] / alpha.shape[0], grid.shape[1], grid.shape[0]):
+    for width, height in sizes(ratio, grid.shape[1], grid.shape[0]):
         shape = shrunk(alpha, width, height)
         shown = overlap(grid, shape)
-        top, left = middle(shown >= shown.max() * (1 - 1e-6), grid.shape, shape.shape)
+        top, left = middle(shown >= shown.max() - NOISE * shape.sum(), grid.shape, shape.shape)
         if shown.max() > most:
             most, best = float(shown.max()), Box(left, top, width, height)
         if shown.max() >= INSIDE * shape.sum():
             best = Box(left, top, width, height)
             break
-    width, height = (min(round(n / scale), most) for n, most in (
-        (best.width, limits.width), (best.height, limits.height)))  # fmt: skip
-    left = limits.left + min(round(best.left / scale), limits.width - width)
-    return Box(left, limits.top + min(round(best.top / scale), limits.height - height), max(1, width), max(1, height))
+    width = min(best.width / scale, limits.width, limits.height * ratio)
+    wide, high = max(1, round(width)), max(1, min(limits.height, round(width / ratio)))
+    left = limits.left + min(round(best.left / scale), limits.width - wide)
+    return Box(left, limits.top + min(round(best.top / scale), limits.height - high), wide, high)
 
 
 def sizes(ratio: float, wide: int, high: int) -> Iterator[tuple[int, int]]:
@@ -106,8 +122,9 @@ def sizes(ratio: float, wide: int, high: int) -> Iterator[tuple[int, int]]:
 
 def overlap(grid: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """(H - h + 1, W - w + 1): how much of a shape (h, w) lies in the grid (H, W) at each place (by Fourier)."""
-    spectrum = np.fft.rfft2(grid) * np.fft.rfft2(shape, grid.shape).conj()
+    spectrum = np.fft.rfft2(grid.astype(np.float64)) * np.fft.rfft2(shape.astype(np.float64), grid.shape).conj()
     found = np.fft.irfft2(spectrum, grid.shape)
+    found[found < NOISE * shape.sum()] = 0
     return found[: grid.shape[0] - shape.shape[0] + 1, : grid.shape[1] - shape.shape[1] + 1]
 
 

@@ -55,6 +55,8 @@ class Commission:
     """of `pictures`; equal where none are given"""
     revision: float = CLOSENESS
     """0 keeps the content of `pictures`, 1 forgets it"""
+    layers: bool = False
+    """several things that the words name are painted one by one and laid together"""
     act: str = "paint"
     then: str = ""
     """what is done to the painted picture: "stylize:" and a manner that comes with Danqing"""

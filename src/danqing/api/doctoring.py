@@ -313,7 +313,7 @@ class Doctor:
         """Go on as the doctor that was there, but by the policy that is wanted now."""
         if not kept:
             return
-        looks, past, policy = [Vitals(**look) for look in kept["looks"]], kept["past"], self.policy
+        looks, past, policy = [Vitals.read(look) for look in kept["looks"]], kept["past"], self.policy
         self.past, self.history = looks[:past], looks[past:]
         healthy: dict[str, Any] = {part: {} for part in PARTS} | {"step": kept["healthy"]}
         for name, value in tensors.items():

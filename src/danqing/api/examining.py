@@ -62,7 +62,7 @@ def examine(folder: str | Path, data: str | Path | None = None) -> Generator[Pro
     made = portraits(model)
     yield Progress("doctor", 0.6)
     last = Vitals(model.card.steps, 1.0, **mirror_of(train, held).look(made, made))
-    before = [Vitals(**look) for look in health["looks"]] if health else []
+    before = [Vitals.read(look) for look in health["looks"]] if health else []
     recent = before[health["past"] :] if health else []
     found = {one.name: one.sentence(recent) for one in illnesses_of(recent)}
     found |= {one.name: one.sentence([last]) for one in signs_of(last, before)}

@@ -116,11 +116,15 @@ def painted_over(image: Material, side: int, size: int) -> Ground:
     return Ground(framed(image.rgba, side, lift=True), frame_of(image.size, side), (wide, high))
 
 
+def check_longest(size: tuple[int, int]) -> None:
+    if max(size) > LONGEST:
+        raise UsageError(f"The picture would be {size[0]} x {size[1]} pixels; at most {LONGEST} a side go here.")
+
+
 def painted_into(image: Material, mask: Material | None, extend: int, side: int, lift: bool) -> Ground:
     """For masks and for more picture around: what is black in the mask stays as it is, to the last bit."""
     size = (image.size[0] + 2 * extend, image.size[1] + 2 * extend)
-    if max(size) > LONGEST:
-        raise UsageError(f"The picture would be {size[0]} x {size[1]} pixels; at most {LONGEST} a side go here.")
+    check_longest(size)
     share = share_of(mask, image) if mask else np.zeros((*image.rgba.shape[:2], 1), np.float32)
     border = ((extend, extend), (extend, extend), (0, 0))
     base, share = np.pad(image.rgba, border, mode="edge"), np.pad(share, border, constant_values=1)

@@ -1,7 +1,7 @@
 """One picture at a time: what a commission means for each of its pictures, in numbers, before anything is painted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,11 +16,12 @@ from danqing.errors import UsageError
 from danqing.families.text2image.painter import Manner
 from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import FAMILY
-from danqing.nn.chance import generator
+from danqing.nn.chance import derive, generator
 from danqing.nn.flow import JUMPS
 from danqing.types import Recipe
 from danqing.version import __version__
 from danqing.words.reading import Reading
+from danqing.words.scenes import Scene, scene_of
 
 FEW, MANY = 4, 6
 """steps where none are given: of a painter that learned to jump, of one that did not"""
@@ -58,6 +59,9 @@ class Order:
     ground: Ground | None
     spot: Spot | None
     recipe: Recipe
+    scene: Scene | None = None
+    layers: tuple["Order", ...] = ()
+    """the things of the scene, each an order"""
 
 
 def orders(studio: Studio, commission: Commission, n: int, seed: int) -> list[Order]:
@@ -67,14 +71,32 @@ def orders(studio: Studio, commission: Commission, n: int, seed: int) -> list[Or
     reading = studio.read(commission.prompt)
     ground, spot = ground_of(commission, side), spot_in(commission)
     start = start_of(studio, commission, ground)
-    named = style_of(studio, commission)
+    named, scene = style_of(studio, commission), scene_in(studio, commission, reading)
     unsaid = studio.said(studio.read(commission.negative), studio.any_style)
     made = []
     for one in range(seed, seed + n):
         style = named if named is not None else freed(studio, commission, one)
-        recipe = recipe_of(studio, commission, way, one, style, ground or spot, reading)
-        made.append(Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, spot, recipe))
+        recipe = recipe_of(studio, commission, way, one, style, ground or spot, reading, scene)
+        order = Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, spot, recipe)
+        made.append(order if scene is None else in_layers(studio, order, scene, style))
     return made
+
+
+def scene_in(studio: Studio, commission: Commission, reading: Reading) -> Scene | None:
+    """What is painted thing by thing; words alone are, and what no picture of its own is called."""
+    if not commission.layers or commission.image or commission.pictures or commission.tile:
+        return None
+    scene = scene_of(reading, lambda token: token in studio.things)  # known names are read only where it matters
+    return None if scene and tuple(token for token, _ in reading.tokens) in studio.names else scene
+
+
+def in_layers(studio: Studio, order: Order, scene: Scene, style: int) -> Order:
+    """An order of several; the first has the seed of the whole."""
+    seeds = [order.seed, *(derive("layer", order.seed, place) for place in range(1, len(scene.things)))]
+    layers = tuple(
+        replace(order, seed=seed, said=studio.said(what, style)) for seed, what in zip(seeds, scene.things, strict=True)
+    )
+    return replace(order, scene=scene, layers=layers)
 
 
 def way_of(studio: Studio, commission: Commission) -> Way:
@@ -186,10 +208,15 @@ def recipe_of(
     style: int,
     place: Ground | Spot | None,
     reading: Reading,
+    scene: Scene | None,
 ) -> Recipe:
     extra: dict[str, Any] = commission.plain()
     extra["drawn_as"] = [*studio.styles, ANY][style]
     light = reading.plain()
+    if scene is None:
+        extra.pop("layers", None)
+    else:
+        light["layers"] = scene.plain()
     extra["reading"] = light | {"words": light["words"][:MOST_WORDS]}
     size = place.size if place else (commission.size, commission.size)
     sampler = "few-step" if way.manner.jumps else "euler"

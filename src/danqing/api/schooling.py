@@ -123,6 +123,11 @@ class PartRun:
             tensors, state = checkpoint.load_training(self.folder)
         except NotFoundError:
             return
+        if self.name in self.how.kept and state["trainer"]["step"]:
+            raise UsageError(
+                f"The {self.name} in '{self.folder}' has begun to learn already; take another --out to start from "
+                "another painter."
+            )
         for key, value in self.kept.items():
             if json.dumps(state[key], sort_keys=True) != json.dumps(value, sort_keys=True):
                 raise UsageError(
@@ -171,7 +176,7 @@ def begin(name: str, model: Any, how: How) -> None:
         return
     there = getattr(how.start.painter, name)
     if settings.plain(there.config) != settings.plain(model.config):
-        raise UsageError(f"The {name} of the painter to start from is of another size; take the recipe it was made by.")
+        raise other_size(name)
     model.load_state_dict(there.state_dict())
 
 
@@ -253,15 +258,15 @@ def train_painter(
     how = How(seed, device, rank, world, {"minutes": minutes} if minutes else {}, workers=workers)
     if start is not None:
         kept = ("codec", "prior") if part == "all" else ()
-        how = replace(how, start=to_start_from(start, taught), kept=kept)
+        how = replace(how, start=to_start_from(start, taught, plan), kept=kept)
     for name in parts:
         yield Progress("train", 0.0, message=f"Part {name}.")
         yield from MAKERS[name](folder, plan, taught, how)
     return Schooled(folder, f"The painter is in '{folder}'; paint with --model {folder / 'painter'}.")
 
 
-def to_start_from(start: str | Path, taught: Lessons) -> Shipped:
-    """UsageError where the painter knows other words or styles than the lessons do."""
+def to_start_from(start: str | Path, taught: Lessons, plan: School) -> Shipped:
+    """UsageError where the painter knows other words or styles than the lessons do, or is not of the recipe's size."""
     found = load_painter(None if str(start) == "shipped" else start).shipped
     for what, known, came in (
         ("words", found.vocabulary, taught.lexicon.vocabulary),
@@ -272,7 +277,16 @@ def to_start_from(start: str | Path, taught: Lessons) -> Shipped:
                 f"The painter to start from knows {len(known):,} {what}, the set has {len(came):,}, not the same; "
                 "begin without a start."
             )
+    for name, part in (("codec", plan.codec), ("prior", plan.prior), ("decoder", plan.decoder)):
+        config = settings.plain(getattr(found.painter, name).config)
+        for key, value in part.model.items():
+            if json.dumps(config.get(key)) != json.dumps(value):
+                raise other_size(name)
     return found
+
+
+def other_size(name: str) -> UsageError:
+    return UsageError(f"The {name} of the painter to start from is of another size; take the recipe it was made by.")
 
 
 def make_pool(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
@@ -280,7 +294,7 @@ def make_pool(folder: Path, plan: School, taught: Lessons, how: How) -> Generato
         shape = settings.read(DecoderConfig, plan.decoder.model, "the recipe of the decoder").shape
         net = copy.deepcopy(efficientnet_lite0()).to(how.device)
         if how.start:
-            pool.write_embedder(folder / "pool", how.start.painter.embedder)
+            pool.take_embedder(folder / "pool", how.start.painter.embedder)
         steps = pool.make(folder / "pool", plan.pool.count, taught.sample_at, net, shape, workers=how.workers)
         for done in steps:
             yield Progress("train", done / plan.pool.count, done)

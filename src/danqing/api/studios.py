@@ -64,6 +64,20 @@ class Studio:
         """The truth light: which words are known, taken for a near one, ignored."""
         return read(prompt, self.lexicon)
 
+    @cached_property
+    def names(self) -> frozenset[tuple[str, ...]]:
+        """What the pictures it learned from are called, in canonical words; nothing where it has no index."""
+        try:
+            named = {one.name_en for one in self.index.entries}
+            return frozenset(tuple(token for token, _ in self.read(name).tokens) for name in named)
+        except NotFoundError:
+            return frozenset()
+
+    @cached_property
+    def things(self) -> frozenset[str]:
+        """The canonical words of these names."""
+        return frozenset(token for name in self.names for token in name)
+
     def style_id(self, name: str) -> int:
         """NotFoundError offers near names."""
         if name == ANY:

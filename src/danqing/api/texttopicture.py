@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from danqing.api.act import act
-from danqing.api.adding import laid
+from danqing.api.adding import cut_out, laid
 from danqing.api.commissions import CLOSENESS, Commission
+from danqing.api.layering import laid_out
 from danqing.api.materials import Source, finished, material
 from danqing.api.orders import Order, orders
 from danqing.api.painting import AT_ONCE
@@ -70,6 +71,8 @@ class Wishes(Look, total=False):
 
     tile: bool
     """edges that meet"""
+    layers: bool
+    """several things ("two cats", "a dog and a hat") are painted one by one and laid together; True if left out"""
     image: Source | None
     """a picture to start from"""
     strength: float | None
@@ -151,8 +154,9 @@ def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wi
     same bytes.
     """
     studio = load_painter(model)
+    wishes["layers"] = False
     order = hurried(orders(studio, to_paint(prompt, **wishes), 1, seed)[0])
-    return Picture(pixels_of(order, squares(studio, [order], at_once=1)[0]), order.recipe)
+    return Picture(pixels_of(order, [squares(studio, [order], at_once=1)[0]]), order.recipe)
 
 
 def hurried(order: Order) -> Order:
@@ -163,7 +167,7 @@ def hurried(order: Order) -> Order:
 
 
 def to_paint(prompt: str, **wishes: Unpack[Wishes]) -> Commission:
-    values: dict[str, Any] = dict(wishes)
+    values: dict[str, Any] = {"layers": True, **wishes}
     for name in ("image", "mask", "style_ref", "image_prompt"):
         if values.get(name) is not None:
             values[name] = material(values[name])
@@ -208,16 +212,22 @@ def fulfilled(
     studio: Studio, wanted: Sequence[Order], done: Done, name: str = "paint", sketch: Sketch | None = None
 ) -> Generator[Progress, None, int]:
     """Paint orders of any kind and hand each picture to `done`; those of one way share groups, whatever their words."""
-    count = 0
-    for places in groups(wanted):
-        rows = [wanted[place] for place in places]
-        watch = sketched(sketch, places, count, len(wanted)) if sketch else None
-        for place, order, square in zip(places, rows, squares(studio, rows, watch=watch), strict=True):
-            pixels = restyled(pixels_of(order, square), order.commission.then, order.seed)
-            done(place, Picture(pixels, order.recipe))
+    single = [(place, layer) for place, order in enumerate(wanted) for layer in order.layers or (order,)]
+    painted: dict[int, list[Tensor]] = {place: [] for place in range(len(wanted))}
+    count = complete = 0
+    for some in groups([order for _, order in single]):
+        places, rows = [single[i][0] for i in some], [single[i][1] for i in some]
+        watch = sketched(sketch, places, count, len(single)) if sketch else None
+        for place, square in zip(places, squares(studio, rows, watch=watch), strict=True):
+            order = wanted[place]
+            painted[place].append(square)
+            if len(painted[place]) == max(1, len(order.layers)):
+                pixels = restyled(pixels_of(order, painted.pop(place)), order.commission.then, order.seed)
+                done(place, Picture(pixels, order.recipe))
+                complete += 1
         count += len(rows)
-        yield Progress(name, count / len(wanted), count)
-    return count
+        yield Progress(name, count / len(single), complete)
+    return complete
 
 
 fulfil = act(fulfilled)
@@ -236,12 +246,14 @@ def sketched(sketch: Sketch, places: Sequence[int], before: int, count: int) -> 
     return watch
 
 
-def pixels_of(order: Order, square: Tensor) -> np.ndarray:
-    """What is painted (4, S, S), as the pixels of the file."""
+def pixels_of(order: Order, squares: Sequence[Tensor]) -> np.ndarray:
+    """What is painted, (4, S, S) for each layer or for all, as the pixels of the file."""
     asked = order.commission
+    if order.scene:
+        return laid_out(order.scene, list(map(cut_out, squares)), asked.size, asked.transparent)
     if order.spot:
-        return laid(square, order.spot, asked.transparent)
-    return finished(square, order.ground, asked.size, asked.transparent, asked.tile)
+        return laid(squares[0], order.spot, asked.transparent)
+    return finished(squares[0], order.ground, asked.size, asked.transparent, asked.tile)
 
 
 def restyled(pixels: np.ndarray, then: str, seed: int) -> np.ndarray:

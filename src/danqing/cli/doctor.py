@@ -61,8 +61,8 @@ def patient(talk: Talk, run: Path, data: str | None) -> dict[str, Any]:
     return found.plain()
 
 
-MEASURES = {"variety": "1", "coverage": "1", "missing": "0", "sharpness": "1", "novelty": "1", "lag": "1", "gap": "1",
-            "bias": "0.5"}  # fmt: skip
+MEASURES = {"variety": "1", "coverage": "1", "kinds": "1", "tilt": "0", "sharpness": "1", "novelty": "1", "lag": "1",
+            "gap": "1", "bias": "0.5"}  # fmt: skip
 """what is shown, and what a healthy one has"""
 
 

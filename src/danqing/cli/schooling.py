@@ -38,7 +38,8 @@ def train_painter(
     try:
         made = talk.follow(act, whole_steps=True)
     except KeyboardInterrupt:
-        given = {"recipe": recipe, "part": part, "minutes": minutes, "out": out, "start": start}
+        given = {"recipe": recipe, "part": part, "minutes": minutes, "out": out, "data": data, "start": start,
+                 "seed": seed or None, "device": device}  # fmt: skip
         flags = [word for name, value in given.items() if value is not None for word in (f"--{name}", str(value))]
         again = shlex.join(["danqing", "train-painter", *flags])
         raise KeyboardInterrupt(f"Stopped; what was learned is kept. Go on with: {again}") from None

@@ -79,6 +79,9 @@ def paint(
     transparent: Transparent = False,
     svg: Svg = False,
     tile: Annotated[bool, typer.Option("--tile", help="Edges that meet.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Several things in one go, not one by one and laid together.")
+    ] = False,
     chaos: Chaos = None,
     image: Annotated[Path | None, picture_option("A sketch or picture to start from.")] = None,
     strength: Annotated[float | None, typer.Option(help="0 keeps --image, 1 forgets it; 0.6, with --mask 1.")] = None,
@@ -104,6 +107,7 @@ def paint(
     wishes = given(style=style, steps=steps, guidance=guidance, negative=negative, size=size, chaos=chaos, tile=tile,
                    transparent=transparent, image=image, strength=strength, mask=mask, add=add, extend=extend,
                    style_ref=style_ref, image_prompt=image_prompt, then=then)  # fmt: skip
+    wishes |= {"layers": False} if whole else {}
     if from_file is not None:
         return paint_file(talk, from_file, n, seed, wishes, Finish(svg, sources, False, resume=True), out, model)
     from danqing.api.texttopicture import to_paint
@@ -233,6 +237,8 @@ def paint_one(
     wanted = orders(studio, commission, n, seed)
     reading = studio.read(commission.prompt)
     truth.show(talk, studio, reading)
+    if wanted[0].scene:
+        talk.note(f"Painted one by one: {' + '.join(wanted[0].scene.plain())}; --whole paints them in one go.")
     folder = folder_of(studio, out)
     document = carry_out(talk, studio, wanted, [name] * n, folder, finish)
     tell(talk, document, folder)

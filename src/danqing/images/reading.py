@@ -72,17 +72,30 @@ def measure(source: Source, limits: Limits = Limits()) -> tuple[int, int]:
 def _decoded(source: Source | Opened, limits: Limits, at_least: int | None) -> Image.Image:
     """RGB, or RGBA where anything is transparent."""
     if isinstance(source, Opened):
-        return _coloured(ImageOps.exif_transpose(source))
+        return _upright("The picture", _within(source, "The picture", limits))
     name, data = _bytes(source, limits)
     with _opened(name, data, limits) as picture:
         if at_least is not None:
             picture.draft(None, (at_least, at_least))
-        try:
-            picture.load()
-            return _coloured(ImageOps.exif_transpose(picture))
-        except Exception as error:  # decoders meet hostile bytes here and raise nearly anything
-            advice = f"the decoder says '{str(error).rstrip('.')}', so save or download it anew"
-            raise BadPictureError(name, "the picture is broken or cut off", advice) from error
+        return _upright(name, picture)
+
+
+def _upright(name: str, picture: Image.Image) -> Image.Image:
+    try:
+        picture.load()
+        return _coloured(ImageOps.exif_transpose(picture))
+    except Exception as error:  # decoders meet hostile bytes here and raise nearly anything
+        advice = f"the decoder says '{str(error).rstrip('.')}', so save or download it anew"
+        raise BadPictureError(name, "the picture is broken or cut off", advice) from error
+
+
+def _within(picture: Image.Image, name: str, limits: Limits) -> Image.Image:
+    """A picture with some pixels, and not too many."""
+    if picture.width * picture.height > limits.pixels:
+        raise _too_many(name, limits, f" ({picture.width} x {picture.height})")
+    if not picture.width * picture.height:
+        raise BadPictureError(name, "the picture has no pixels", "give another")
+    return picture
 
 
 def _bytes(source: Source, limits: Limits) -> tuple[str, bytes]:
@@ -124,10 +137,11 @@ def _opened(name: str, data: bytes, limits: Limits) -> Image.Image:
     except Exception as error:
         advice = f"{', '.join(limits.formats)} are read, whatever the file is called"
         raise BadPictureError(name, "the content is no picture", advice) from error
-    if picture.width * picture.height > limits.pixels:
+    try:
+        return _within(picture, name, limits)
+    except BadPictureError:
         picture.close()
-        raise _too_many(name, limits, f" ({picture.width} x {picture.height})")
-    return picture
+        raise
 
 
 def _too_many(name: str, limits: Limits, size: str = "") -> BadPictureError:

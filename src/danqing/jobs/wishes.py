@@ -19,7 +19,7 @@ TYPES: dict[str, tuple[type, ...]] = {
                      "keep_colours", "engine", "label", "sampler"), (str,)),
     **dict.fromkeys(("n", "seed", "steps", "size", "extend"), (int,)),
     **dict.fromkeys(("guidance", "chaos", "strength", "brush", "minutes"), (int, float)),
-    **dict.fromkeys(("transparent", "tile", "add", "again"), (bool,)),
+    **dict.fromkeys(("transparent", "tile", "add", "layers", "again"), (bool,)),
     **dict.fromkeys(("weights", "styles", "models"), (list,)),
 }  # fmt: skip
 """what a wish of that name must be"""
@@ -42,7 +42,7 @@ class Wanted:
 
 JOBS: dict[str, Wanted] = {
     "paint": Wanted(
-        ("prompt", *PAINTING, "tile", "strength", "add", "extend", "then"),
+        ("prompt", *PAINTING, "tile", "strength", "add", "layers", "extend", "then"),
         ("image", "mask", "style_ref", "image_prompt"),
         files=("reading.json", SKETCHES),
     ),

@@ -117,7 +117,8 @@ def collapse(look: Vitals, before: Looks) -> bool:
 
 @illness(
     "dropping", "change back",
-    "Some kinds are hardly ever painted: there are as many as if {kinds:.0%} of them were painted evenly.",
+    "Some kinds are hardly ever painted: as if there were {kinds:.0%} of them; what is painted leans by {tilt:.2f} "
+    "towards the others (0 is fair, 1 one kind alone).",
     "Look whether the data holds them evenly; for a GAN take loss = relativistic with penalty = r1+r2.",
     since=0.8,
 )  # fmt: skip
@@ -138,7 +139,7 @@ def dropping(look: Vitals, before: Looks) -> bool:
 def critic_overfits(look: Vitals, before: Looks) -> bool:
     """By the mean of two looks: one alone wavers by 0.016 around 1/2 where nothing is wrong."""
     known = [one.bias for one in (*before[-1:], look) if one.bias is not None]
-    return bool(known) and sum(known) / len(known) > 0.55
+    return len(known) == 2 and sum(known) / 2 > 0.55
 
 
 @illness(

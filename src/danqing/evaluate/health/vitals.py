@@ -5,7 +5,7 @@ so that the numbers mean the same for all data.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import torch
@@ -68,6 +68,12 @@ class Vitals:
     def plain(self) -> dict[str, Any]:
         """JSON-safe dict."""
         return asdict(self)
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> "Vitals":
+        """What `plain` gave, also of a Danqing that measured other things."""
+        names = [one.name for one in fields(cls)]
+        return cls(**({"kinds": None, "tilt": None} | {name: kept[name] for name in names if name in kept}))
 
 
 class Mirror:

@@ -338,11 +338,22 @@ def _embedder(
     return embedder
 
 
+def take_embedder(folder: Path, embedder: Embedder) -> None:
+    """For a pool that is not begun yet. UsageError where it was, with another."""
+    if not (folder / EMBEDDER).exists():
+        return write_embedder(folder, embedder)
+    there, wanted = read_embedder(folder).state_dict(), embedder.state_dict()
+    if not all(alike(there[name], wanted[name]) for name in wanted):
+        raise UsageError(f"The pool in '{folder}' was begun for another painter; take another --out.")
+
+
+def alike(a: Tensor, b: Tensor) -> bool:
+    """But for the rounding of shipped weights to eight bits."""
+    return a.shape == b.shape and float((a - b).abs().max()) <= 0.02 * float(b.abs().max())
+
+
 def write_embedder(folder: Path, embedder: Embedder) -> None:
-    """Unless the pool has one already."""
     path = folder / EMBEDDER
-    if path.exists():
-        return
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         save_file({k: v.contiguous() for k, v in embedder.state_dict().items()}, temporary)

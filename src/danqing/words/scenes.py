@@ -1,0 +1,122 @@
+"""A prompt taken apart: several things that can be painted one by one, and how they stand to each other.
+
+"a dog and a cat", 树下的兔子, "three yellow stars", "a red apple on a blue background". What is not plainly of this
+kind is no scene, and is painted as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from danqing.words.chinese import AT, PLACES, is_han
+from danqing.words.colours import COLOURS
+from danqing.words.reading import QUALITY, Reading, Word
+
+RELATIONS = {
+    "and": "beside", "beside": "beside", "left": "left", "right": "right", "above": "above", "over": "above",
+    "below": "below", "under": "under", "on": "on", "riding": "on", "holding": "holding",
+    "wearing": "wearing", "with": "wearing",
+}  # fmt: skip
+"""canonical word -> how the first thing stands to the second"""
+HATS = frozenset(("hat", "crown", "cap", "helmet"))
+"""what can be worn, if it is laid on a head; glasses and scarfs need a face, and the painter itself"""
+NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+SIZES = frozenset(("small", "tiny", "little", "big", "large", "huge"))
+"""of one thing beside another; each is painted in full size"""
+GROUND = "background"
+LINKS = frozenset(("of", "the", "a", "in", "on", "with", "and", "colour", "front", "before"))
+"""canonical words that only join"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One or two groups of things, each group one thing or several of a kind."""
+
+    groups: tuple[tuple[Reading, int], ...]
+    """what, and how many"""
+    relation: str = ""
+    """of the first to the second; a value of RELATIONS, or "" for one group"""
+    ground: str = ""
+    """a colour word, or "" """
+
+    @property
+    def things(self) -> list[Reading]:
+        """One after the other, several of a kind each for itself."""
+        return [what for what, count in self.groups for _ in range(count)]
+
+    def plain(self) -> list[str]:
+        """The words of each thing."""
+        return [" ".join(token for token, _ in what.tokens) for what in self.things]
+
+
+def scene_of(reading: Reading, is_thing: Callable[[str], bool]) -> Scene | None:
+    """What a prompt's words say of several things; None where it is one picture. `is_thing`: of a canonical word."""
+    words, ground = without_ground(reading.words)
+    if reading.left_out or any(word.how == "ignored" for word in words):
+        return None
+    at = [place for place, word in enumerate(words) if relation_of(word)]
+    if len(at) > 1:
+        return None
+    parts = sides(words, at[0]) if at else (words,)
+    groups = tuple(counted(part) for part in parts)
+    relation = relation_of(words[at[0]]) if at else ""
+    if not (relation or ground or groups[0][1] > 1):
+        return None
+    if relation == "wearing" and not any(HATS & set(word.tokens) for word in groups[1][0]):
+        return None
+    if not all(named(what, is_thing) for what, _ in groups):
+        return None
+    return Scene(tuple((Reading(tuple(what)), n) for what, n in groups), relation, ground)
+
+
+def relation_of(word: Word) -> str:
+    return next((RELATIONS[token] for token in word.tokens if token in RELATIONS), "")
+
+
+def without_ground(words: Sequence[Word]) -> tuple[list[Word], str]:
+    """The words without "on a blue background" (蓝色背景上的), and its colour."""
+    place = next((i for i, word in enumerate(words) if GROUND in word.tokens), None)
+    colour = words[place - 1].tokens[:1] if place else ()
+    if place is None or not colour or colour[0] not in COLOURS:
+        return list(words), ""
+    first, last = place - 1, place
+    while first and linking(words[first - 1]):
+        first -= 1
+    while last + 1 < len(words) and linking(words[last + 1]):
+        last += 1
+    return [*words[:first], *words[last + 1 :]], colour[0]
+
+
+def linking(word: Word) -> bool:
+    return LINKS.issuperset(word.tokens)
+
+
+def sides(words: Sequence[Word], at: int) -> tuple[Sequence[Word], Sequence[Word]]:
+    """The thing of which something is said, and that which it stands to: A on B, B上的A, 在B上的A."""
+    before, after = words[:at], words[at + 1 :]
+    text = words[at].text
+    if text in PLACES and text != AT:
+        return after, before
+    if not before and is_han(text[0]):  # 拿着B的A
+        of = next((i for i, word in enumerate(after) if "of" in word.tokens), len(after))
+        return after[of + 1 :], after[:of]
+    return before, after
+
+
+def counted(words: Sequence[Word]) -> tuple[list[Word], int]:
+    """The words of one thing, and how many of it; links at the ends go."""
+    kept = list(words)
+    while kept and linking(kept[0]):
+        kept.pop(0)
+    while kept and linking(kept[-1]):
+        kept.pop()
+    count = NUMBERS.get("".join(kept[0].tokens), 0) if kept else 0
+    if count:
+        kept.pop(0)
+    return [word for word in kept if not word.tokens or not SIZES.issuperset(word.tokens)], count or 1
+
+
+def named(words: Sequence[Word], is_thing: Callable[[str], bool]) -> bool:
+    """Whether a thing is named, and not a quality alone."""
+    return any(is_thing(token) for word in words for token in word.tokens if token not in QUALITY)

@@ -1,0 +1,132 @@
+"""Prompts of several things: taken apart in two languages, painted one by one, laid together."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from danqing import api
+from danqing.api.layering import arranged, depth, framed, laid_out
+from danqing.data.composing.boxes import Box
+from danqing.images.writing import write_png
+from danqing.words.colours import COLOURS
+from danqing.words.scenes import Scene, scene_of
+
+Said = tuple[str, str, list[tuple[str, int]]]
+"""relation, ground, what and how many"""
+APART: dict[str, Said] = {
+    "a dog and a cat": ("beside", "", [("dog", 1), ("cat", 1)]),
+    "猫和两只狗": ("beside", "", [("cat", 1), ("dog", 2)]),
+    "three yellow stars": ("", "", [("yellow star", 3)]),
+    "两只红色的鸟": ("", "", [("red bird", 2)]),
+    "a cat left of a house": ("left", "", [("cat", 1), ("house", 1)]),
+    "房子左边的猫": ("left", "", [("cat", 1), ("house", 1)]),
+    "树下的兔子": ("under", "", [("rabbit", 1), ("tree", 1)]),
+    "一只猫在树下": ("under", "", [("cat", 1), ("tree", 1)]),
+    "在蘑菇上的青蛙": ("on", "", [("frog", 1), ("mushroom", 1)]),
+    "a small frog on a mushroom": ("on", "", [("frog", 1), ("mushroom", 1)]),
+    "a red apple on a blue background": ("", "blue", [("red apple", 1)]),
+    "绿色背景上的黄色花朵": ("", "green", [("yellow flower", 1)]),
+    "拿着气球的小女孩": ("holding", "", [("girl", 1), ("balloon", 1)]),
+    "戴皇冠的青蛙": ("wearing", "", [("frog", 1), ("crown", 1)]),
+    "a bear with a red hat": ("wearing", "", [("bear", 1), ("red hat", 1)]),
+}
+WHOLE = ["a red apple", "black and white cat", "戴墨镜的熊猫", "an owl with glasses", "red and blue", "",
+         "a qzx and a cat", "a cat and a dog and a bird", "two", "one cat", "seven stars", "a fish on"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def studio() -> api.Studio:
+    return api.load_painter()
+
+
+def scene(studio: api.Studio, prompt: str) -> Scene | None:
+    return scene_of(studio.read(prompt), studio.things.__contains__)
+
+
+@pytest.mark.parametrize("prompt", APART)
+def test_prompts_are_taken_apart(prompt: str, studio: api.Studio) -> None:
+    found = scene(studio, prompt)
+    assert found is not None
+    words = [(" ".join(token for token, _ in what.tokens), count) for what, count in found.groups]
+    assert (found.relation, found.ground, words) == APART[prompt]
+
+
+@pytest.mark.parametrize("prompt", WHOLE)
+def test_what_is_no_scene_is_painted_whole(prompt: str, studio: api.Studio) -> None:
+    assert scene(studio, prompt) is None
+
+
+def colour(rgb: tuple[int, int, int], width: int = 20, height: int = 20) -> np.ndarray:
+    return np.full((height, width, 4), (*rgb, 255), np.uint8)
+
+
+RED, BLUE = colour((250, 0, 0)), colour((0, 0, 250))
+
+
+def made(relation: str, studio: api.Studio, *things: np.ndarray, ground: str = "") -> np.ndarray:
+    what = studio.read("cat")
+    return laid_out(Scene(((what, 1), (what, len(things) - 1)), relation, ground), things, 120, False).astype(int)
+
+
+def middle(pixels: np.ndarray, channel: int) -> np.ndarray:
+    """(row, column) of what is of that colour."""
+    seen = (pixels[..., channel] > 200) & (pixels.sum(2) < 300)
+    return np.argwhere(seen).mean(0)
+
+
+@pytest.mark.parametrize(
+    ("relation", "axis", "first_is_less"),
+    [("beside", 1, True), ("left", 1, True), ("right", 1, False), ("above", 0, True), ("below", 0, False),
+     ("on", 0, True), ("under", 0, False), ("wearing", 0, False)],
+)  # fmt: skip
+def test_things_stand_as_the_words_say(relation: str, axis: int, first_is_less: bool, studio: api.Studio) -> None:
+    pixels = made(relation, studio, RED, BLUE)
+    red, blue = middle(pixels, 0), middle(pixels, 2)
+    assert (red[axis] < blue[axis]) == first_is_less
+    assert pixels[:3].min() == 255 and pixels[:, :3].min() == 255, "a margin is free"
+
+
+def test_what_is_held_lies_before_its_holder_and_what_is_under_before_what_is_over(studio: api.Studio) -> None:
+    what = studio.read("cat")
+    for relation, above in (("holding", 1), ("wearing", 1), ("under", 0), ("on", 0)):
+        both = Scene(((what, 1), (what, 1)), relation)
+        assert depth(both, above) > depth(both, 1 - above)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
+def test_several_of_a_kind_lie_apart_and_keep_their_shapes(count: int, studio: api.Studio) -> None:
+    shapes = [0.5, 1.0, 2.0, 1.0, 0.7, 1.3][:count]
+    things = [colour((9, 9, 9), round(20 * shape), 20) for shape in shapes]
+    boxes = framed(arranged(Scene(((studio.read("cat"), count),)), shapes, things))
+    assert all(box.inside(Box(0, 0, 1, 1)) for box in boxes)
+    assert [box.width / box.height for box in boxes] == pytest.approx(shapes)
+    assert not any(a.overlap(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_a_ground_fills_what_is_left(studio: api.Studio) -> None:
+    pixels = made("beside", studio, RED, BLUE, ground="green")
+    assert tuple(pixels[0, 0]) == COLOURS["green"] and tuple(pixels[-1, 60]) == COLOURS["green"]
+
+
+def test_the_shipped_painter_paints_in_layers(studio: api.Studio, tmp_path: Path) -> None:
+    wishes: dict[str, Any] = {"steps": 2, "size": 256}
+    stars = api.paint("three yellow stars", 2, 0, studio, **wishes).result().pictures
+    assert stars[0].recipe.extra["reading"]["layers"] == ["yellow star"] * 3
+    assert not np.array_equal(stars[0].pixels, stars[1].pixels)
+    yellow = (stars[0].pixels[..., 2] < 120) & (stars[0].pixels[..., 0] > 180)
+    places = np.asarray(Image.fromarray(yellow.astype(np.uint8) * 255).resize((2, 2), Image.Resampling.BOX))
+    assert places[0].max() > 20 and places[1].min() > 20, "one above two"
+    whole = api.paint("three yellow stars", 1, 0, studio, layers=False, **wishes).result().pictures[0]
+    assert "layers" not in whole.recipe.extra and not np.array_equal(whole.pixels, stars[0].pixels)
+    alone = api.paint("three yellow stars", 1, 1, studio, **wishes).result().pictures[0]
+    assert np.array_equal(alone.pixels, stars[1].pixels), "the same alone and among others"
+    write_png(alone, tmp_path / "a.png")
+    assert api.replay(tmp_path / "a.png", studio).result().same
+
+
+def test_a_transparent_scene_has_no_paper(studio: api.Studio) -> None:
+    made = api.paint("a dog and a cat", 1, 0, studio, steps=1, transparent=True).result().pictures[0].pixels
+    assert made.shape == (128, 128, 4) and made[0, 0, 3] == 0 and made[..., 3].max() == 255

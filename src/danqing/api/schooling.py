@@ -404,7 +404,13 @@ def painter_card(painter: Painter, plan: School, taught: Lessons, states: Mappin
         name="painter",
         family="text2image",
         preset=plan.name,
-        config=painter_config(painter, taught.styles, taught.lexicon.vocabulary, jumps=jumps(states["decoder"], plan)),
+        config=painter_config(
+            painter,
+            taught.styles,
+            taught.lexicon.vocabulary,
+            jumps=jumps(states["decoder"], plan),
+            default_style=default_style(plan, taught),
+        ),
         train={name: {**state["train"], "precision": learned[name]["precision"]} for name, state in states.items()},
         data={
             "name": "clipart",
@@ -422,6 +428,12 @@ def painter_card(painter: Painter, plan: School, taught: Lessons, states: Mappin
         software=software(),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
+
+
+def default_style(plan: School, taught: Lessons) -> str | None:
+    if plan.style and plan.style not in taught.styles:
+        raise unknown("style", plan.style, taught.styles)
+    return plan.style or None
 
 
 def jumps(state: Mapping[str, Any], plan: School) -> bool:

@@ -51,6 +51,8 @@ class School:
     codec: PartSettings
     prior: PartSettings
     decoder: PartSettings
+    style: str = ""
+    """what is painted in where no style is named; any where that is empty"""
 
 
 def school(which: str) -> School:
@@ -71,6 +73,7 @@ def school(which: str) -> School:
         read(PartSettings, row["codec"], f"{where}, codec"),
         read(PartSettings, row["prior"], f"{where}, prior"),
         read(PartSettings, row["decoder"], f"{where}, decoder"),
+        str(row.get("style", "")),
     )
 
 

@@ -212,7 +212,11 @@ def fulfilled(
     studio: Studio, wanted: Sequence[Order], done: Done, name: str = "paint", sketch: Sketch | None = None
 ) -> Generator[Progress, None, int]:
     """Paint orders of any kind and hand each picture to `done`; those of one way share groups, whatever their words."""
-    single = [(place, layer) for place, order in enumerate(wanted) for layer in order.layers or (order,)]
+    every = [order.layers or (order,) for order in wanted]
+    deepest = max(
+        map(len, every), default=0
+    )  # the first layer of all pictures comes first, so that all can be sketched
+    single = [(place, row[k]) for k in range(deepest) for place, row in enumerate(every) if k < len(row)]
     painted: dict[int, list[Tensor]] = {place: [] for place in range(len(wanted))}
     count = complete = 0
     for some in groups([order for _, order in single]):

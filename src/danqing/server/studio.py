@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
+from fnmatch import fnmatch
 from importlib.resources import files
 from typing import IO, Annotated, Any
 
@@ -18,6 +19,7 @@ from danqing.images.reading import read_rgba
 from danqing.images.tracing import to_svg
 from danqing.jobs import JOBS, Place, State, Store, check, public_files
 from danqing.jobs.remote import API
+from danqing.jobs.wishes import SKETCHES
 from danqing.presets import looks
 from danqing.server.news import Bell, plain
 from danqing.server.words import reading
@@ -135,10 +137,12 @@ def job_files(store: Opened, place: Placed, job: str) -> dict[str, Any]:
 
 
 @router.get("/jobs/{job}/files/{name:path}")
-def job_file(store: Opened, place: Placed, job: str, name: str) -> FileResponse:
-    """One of them; only names of that list are answered."""
+def job_file(store: Opened, place: Placed, job: str, name: str) -> Response:
+    """One of them; only names of that list are answered. A sketch may just have been taken away: then nothing is."""
     found = store.get(job)
     if name not in public_files(place.results / found.id, found.kind):
+        if fnmatch(name, SKETCHES) and SKETCHES in JOBS[found.kind].files:
+            return Response(status_code=204)
         raise NotFoundError(f"Job '{job}' has no file '{name[:100]}'; look at the list of its files.")
     path = place.results / found.id / name
     kind = TYPES[path.suffix]

@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from danqing.api.enlarging import enlarge_painted
-from danqing.api.materials import Material, check_longest, share_of
+from danqing.api.materials import Frame, Material, check_longest, share_of
 from danqing.images.alpha import flat, premultiplied, straight, tidied
 from danqing.images.arrays import to_uint8
 
@@ -50,17 +50,6 @@ def cut_out(square: Tensor) -> np.ndarray:
     return bounds(near).cut(rgba * near[..., None]) if near.any() else rgba
 
 
-@dataclass(frozen=True)
-class Box:
-    left: int
-    top: int
-    width: int
-    height: int
-
-    def cut(self, array: np.ndarray) -> np.ndarray:
-        return array[self.top : self.top + self.height, self.left : self.left + self.width]
-
-
 def spot_of(image: Material, mask: Material) -> Spot:
     check_longest(image.size)
     return Spot(image.rgba, share_of(mask, image))
@@ -81,13 +70,13 @@ def laid(square: Tensor, spot: Spot, transparent: bool) -> np.ndarray:
     return np.where((made != below).any(2, keepdims=True), straight(made), spot.base)
 
 
-def bounds(array: np.ndarray) -> Box:
+def bounds(array: np.ndarray) -> Frame:
     """The smallest box around what is not 0 in (H, W)."""
     rows, columns = np.flatnonzero(array.any(1)), np.flatnonzero(array.any(0))
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1)
+    return Frame(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1)
 
 
-def room_for(alpha: np.ndarray, share: np.ndarray) -> Box:
+def room_for(alpha: np.ndarray, share: np.ndarray) -> Frame:
     """The largest place in the mask `share` (H, W) for a shape `alpha` (h, w) in its proportions.
 
     Sizes are tried downwards until nearly all of it lies inside; a mask too ragged for that takes what shows most.
@@ -96,20 +85,20 @@ def room_for(alpha: np.ndarray, share: np.ndarray) -> Box:
     scale = GRID / max(limits.width, limits.height)
     grid = shrunk(limits.cut(share), max(1, round(limits.width * scale)), max(1, round(limits.height * scale)))
     grid = grid / grid.max()  # a grey mask has the same shape
-    most, best = 0.0, Box(0, 0, 1, 1)
+    most, best = 0.0, Frame(0, 0, 1, 1)
     for width, height in sizes(ratio, grid.shape[1], grid.shape[0]):
         shape = shrunk(alpha, width, height)
         shown = overlap(grid, shape)
         top, left = middle(shown >= shown.max() - NOISE * shape.sum(), grid.shape, shape.shape)
         if shown.max() > most:
-            most, best = float(shown.max()), Box(left, top, width, height)
+            most, best = float(shown.max()), Frame(left, top, width, height)
         if shown.max() >= INSIDE * shape.sum():
-            best = Box(left, top, width, height)
+            best = Frame(left, top, width, height)
             break
     width = min(best.width / scale, limits.width, limits.height * ratio)
     wide, high = max(1, round(width)), max(1, min(limits.height, round(width / ratio)))
     left = limits.left + min(round(best.left / scale), limits.width - wide)
-    return Box(left, limits.top + min(round(best.top / scale), limits.height - high), wide, high)
+    return Frame(left, limits.top + min(round(best.top / scale), limits.height - high), wide, high)
 
 
 def sizes(ratio: float, wide: int, high: int) -> Iterator[tuple[int, int]]:

@@ -82,7 +82,7 @@ def staged(
         moved = scaled(other, 0.5)
         x, y = base.left + 0.78 * base.width, base.top + 0.62 * base.height
         return [*one, *shifted(moved, x, y, "middle")]
-    width = 0.62 * base.width  # on its head, a quarter of the hat over the brow
+    width = 0.62 * base.width  # on its head, nearly a third of the hat over the brow
     moved = scaled(other, width / max(union(other).width, 1e-6))
     y = edge(wearer[0], base) + 0.3 * union(moved).height
     return [*one, *shifted(moved, base.middle[0], y, "feet")]

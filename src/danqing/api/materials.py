@@ -57,15 +57,15 @@ def material(source: Source) -> Material:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a picture of any shape lies inside the painter's square."""
+    """A part of a picture, in pixels: where another lies in it, or is laid."""
 
     left: int
     top: int
     width: int
     height: int
 
-    def cut(self, square: np.ndarray) -> np.ndarray:
-        return square[self.top : self.top + self.height, self.left : self.left + self.width]
+    def cut(self, picture: np.ndarray) -> np.ndarray:
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def frame_of(size: tuple[int, int], side: int) -> Frame:

@@ -250,14 +250,14 @@ def sketched(sketch: Sketch, places: Sequence[int], before: int, count: int) -> 
     return watch
 
 
-def pixels_of(order: Order, squares: Sequence[Tensor]) -> np.ndarray:
+def pixels_of(order: Order, painted: Sequence[Tensor]) -> np.ndarray:
     """What is painted, (4, S, S) for each layer or for all, as the pixels of the file."""
     asked = order.commission
     if order.scene:
-        return laid_out(order.scene, list(map(cut_out, squares)), asked.size, asked.transparent)
+        return laid_out(order.scene, list(map(cut_out, painted)), asked.size, asked.transparent)
     if order.spot:
-        return laid(squares[0], order.spot, asked.transparent)
-    return finished(squares[0], order.ground, asked.size, asked.transparent, asked.tile)
+        return laid(painted[0], order.spot, asked.transparent)
+    return finished(painted[0], order.ground, asked.size, asked.transparent, asked.tile)
 
 
 def restyled(pixels: np.ndarray, then: str, seed: int) -> np.ndarray:

@@ -42,7 +42,9 @@ def painting(device: str = "cpu") -> str:
     """What pictures are painted in: by what the processor can, not by the clock, for one machine has to give the same
     bytes every time. DANQING_PRECISION = fp32 or bf16 in the environment says otherwise."""
     wish = os.environ.get("DANQING_PRECISION", "auto")
-    return choose(wish) if wish != "auto" else "bf16" if bf16_in_hardware(device) else "fp32"
+    if wish not in PRECISIONS:
+        raise UsageError(f"DANQING_PRECISION = '{wish}' is not allowed; use one of {', '.join(PRECISIONS)}.")
+    return wish if wish != "auto" else "bf16" if bf16_in_hardware(device) else "fp32"
 
 
 @cache

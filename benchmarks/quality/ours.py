@@ -30,7 +30,7 @@ def main() -> None:
     train, held = load_split(args.data, size=preset.model["size"])
     model, settings = overrides(preset, {"precision": args.precision} if args.precision else {})
     model |= {"channels": train.card.channels, "classes": len(train.card.labels)}
-    budget = {"minutes": args.minutes * CORES}  # of CPU time
+    budget = preset.budget | {"minutes": args.minutes * CORES}  # of CPU time; a preset may end before
     plan = Plan(preset.name, train.card.name, model, settings, args.seed, budget, train.card.sha256)
     run = training.Run(plan, train, held, args.out.with_suffix(""), "cpu", clock=time.process_time)
     began = time.perf_counter()

@@ -1,11 +1,11 @@
-"""Where Danqing keeps what it makes for itself: data sets, taught manners."""
+"""Where Danqing keeps what it makes for itself: data sets, taught manners, models that were fetched."""
 
 import os
 from pathlib import Path
 
 from platformdirs import user_data_path
 
-from danqing.errors import UsageError
+from danqing.errors import UsageError, unknown
 
 LONGEST = 60
 """letters of a name"""
@@ -17,6 +17,25 @@ def danqing_home() -> Path:
     """The environment's DANQING_HOME, else the usual folder of this system."""
     home = os.environ.get("DANQING_HOME")
     return Path(home).expanduser() if home else user_data_path("danqing")
+
+
+def models_folder() -> Path:
+    """For pretrained models and what goes with them; each has a folder or a file of its name."""
+    return danqing_home() / "models"
+
+
+def fetched_names() -> list[str]:
+    """Of models that paint by themselves, sorted; what goes with a model (LoRA and the like) is not among them."""
+    found = models_folder().glob("*/model_index.json")
+    return sorted(path.parent.name for path in found if not path.parent.name.startswith("."))
+
+
+def fetched_model(name: str) -> Path:
+    """The folder of a model by its name. Raises NotFoundError."""
+    known = fetched_names()
+    if name not in known:
+        raise unknown("model", name, known)
+    return models_folder() / name
 
 
 def taught_folder() -> Path:

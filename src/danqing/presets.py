@@ -25,6 +25,13 @@ class Preset:
     """default budget on two CPU cores"""
     sizes: tuple[int, int]
     """smallest and largest picture side for which it is the family's default; (0, 0) for never"""
+    pictures: int | None = None
+    """where it ends before the minutes are over, for it gets worse afterwards"""
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """As arguments of Budget."""
+        return {"minutes": self.minutes} | ({"pictures": self.pictures} if self.pictures else {})
 
 
 @cache
@@ -41,7 +48,9 @@ def all_presets() -> dict[str, Preset]:
 
 def _preset(name: str, family: str, row: Mapping[str, Any]) -> Preset:
     low, high = row.get("default_for", (0, 0))
-    return Preset(name, family, row["about"], row["model"], row["train"], row["minutes"], (low, high))
+    return Preset(
+        name, family, row["about"], row["model"], row["train"], row["minutes"], (low, high), row.get("pictures")
+    )
 
 
 def get_preset(name: str) -> Preset:

@@ -123,7 +123,7 @@ def test_data_is_shown(ask: Ask, tmp_path: Path) -> None:
         ("train flow28 fashion-mnist", 3, "did you mean flow-28"),
         ("train conv-28 fashion-mnits --steps 1", 3, "did you mean fashion-mnist"),
         ("train conv-28 fashion-mnist --steps 1 --set bacth=3", 2, "did you mean batch"),
-        ("train conv-28 fashion-mnist --steps 1 --minutes 1", 2, "one of --minutes, --steps and --pictures"),
+        ("train conv-28 fashion-mnist --steps 1 --minutes 0", 2, "give --minutes, --steps or --pictures"),
         ("train conv-28 {text} --steps 1", 4, "no data set"),
         ("train conv-28 fashion-mnist --resume --out {nowhere}", 3, "without --resume"),
         ("train conv-28 fashion-mnist --device tpu", 2, "no device 'tpu'"),

@@ -72,10 +72,17 @@ def test_a_budget_in_minutes_counts_only_training() -> None:
     assert 0.2 <= run.seconds < 0.5 and time.monotonic() - begin > run.seconds + 0.02 * run.step * 0.9
 
 
-@pytest.mark.parametrize("wrong", [{}, {"steps": 0}, {"steps": 5, "minutes": 1.0}, {"minutes": -1.0}, {"pictures": 0}])
-def test_a_budget_is_one_positive_number(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="one number above zero"):
+@pytest.mark.parametrize("wrong", [{}, {"steps": 0}, {"steps": 5, "minutes": -1.0}, {"minutes": -1.0}, {"pictures": 0}])
+def test_a_budget_is_a_positive_number(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="a number above zero"):
         Budget(**wrong)
+
+
+def test_of_several_budgets_the_first_that_is_spent_ends_the_training() -> None:
+    run = trainer(point := Point(1.0), bowl(point), Budget(pictures=10, minutes=60))  # batches of 4
+    events = list(run.run())
+    assert run.step == 3 and events[-1].done == 1
+    assert Budget(steps=4, minutes=1.0).fraction(1, 0, 45.0) == 0.75
 
 
 def test_the_time_left_is_honest() -> None:

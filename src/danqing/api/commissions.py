@@ -18,6 +18,7 @@ STRENGTH = 0.6
 CLOSENESS = 0.5
 """how far the content of an image prompt is forgotten"""
 MOST_STEPS = 200
+MOST_GUIDANCE = 15
 THEN = "stylize"
 """what can be done to a painted picture"""
 
@@ -32,9 +33,12 @@ class Commission:
     style: str | None = None
     """a slug, 'any', or None for the painter's own default"""
     steps: int | None = None
-    guidance: float = 3.0
-    size: int = SIZES[0]
-    """side in pixels; with a mask or `extend` the picture's own size counts instead"""
+    guidance: float | None = None
+    """how closely words are followed; None is the painter's own"""
+    size: int | str | None = None
+    """side in pixels, or WIDTHxHEIGHT; None is the painter's own. With a mask or `extend` the picture's size counts"""
+    sampler: str | None = None
+    """of a pretrained model; None is its own"""
     transparent: bool = False
     chaos: float = 0.0
     """0 .. 100"""
@@ -67,12 +71,13 @@ class Commission:
                 raise UsageError(f"The {name} has {len(getattr(self, name)):,} characters; write at most 10,000.")
             object.__setattr__(self, name, clean(getattr(self, name)).strip())
         for name in ("guidance", "chaos", "revision"):  # 3 and 3.0 are one recipe
-            object.__setattr__(self, name, float(getattr(self, name)))
-        if self.size not in SIZES:
-            raise UsageError(f"A size of {self.size} is not possible; choose {', '.join(map(str, SIZES))}.")
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
+        object.__setattr__(self, "size", one_size(self.size))
         if self.steps is not None:
             check_between("steps", self.steps, 1, MOST_STEPS)
-        check_between("guidance", self.guidance, 0, 15)
+        if self.guidance is not None:
+            check_between("guidance", self.guidance, 0, MOST_GUIDANCE)
         check_between("chaos", self.chaos, 0, 100)
         check_between("strength", self.strength if self.strength is not None else STRENGTH, 0, 1)
         check_between("strength", self.revision, 0, 1)
@@ -111,6 +116,18 @@ class Commission:
         named = {name: getattr(self, name) for name in INPUTS}
         return {name: found for name, found in named.items() if found}
 
+    @property
+    def side(self) -> int:
+        """Of a square, in pixels, once it is settled."""
+        assert isinstance(self.size, int)
+        return self.size
+
+    @property
+    def closely(self) -> float:
+        """The guidance, once it is settled."""
+        assert self.guidance is not None
+        return self.guidance
+
     def plain(self) -> dict[str, Any]:
         """For `Recipe.extra`: what the recipe has no field of its own for; what is absent was not asked for."""
         values = {name: getattr(self, name) for name in EXTRA} | {"weights": list(self.weights)}
@@ -126,6 +143,21 @@ OWN = ("prompt", "negative", "steps", "guidance")
 ZERO_COUNTS = ("strength", "revision")
 """settings of which 0 is not the same as nothing"""
 EXTRA = tuple(f.name for f in fields(Commission) if f.name not in (*INPUTS, *OWN))
+
+
+def one_size(size: int | str | None) -> int | str | None:
+    """A size in one of its two forms; '512x512' is 512. Raises UsageError.
+
+    >>> one_size("512"), one_size("768x512"), one_size("64x64"), one_size(None)
+    (512, '768x512', 64, None)
+    """
+    if size is None:
+        return None
+    sides = str(size).lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and len(side) < 6 and int(side) for side in sides):
+        raise UsageError(f"A size of {str(size)[:40]} is not possible; give a side such as 512, or WIDTHxHEIGHT.")
+    wide, high = int(sides[0]), int(sides[-1])
+    return wide if wide == high else f"{wide}x{high}"
 
 
 def check_between(name: str, value: float, least: float, most: float) -> None:

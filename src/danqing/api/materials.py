@@ -123,16 +123,21 @@ def check_longest(size: tuple[int, int]) -> None:
 
 def painted_into(image: Material, mask: Material | None, extend: int, side: int, lift: bool) -> Ground:
     """For masks and for more picture around: what is black in the mask stays as it is, to the last bit."""
-    size = (image.size[0] + 2 * extend, image.size[1] + 2 * extend)
-    check_longest(size)
-    share = share_of(mask, image) if mask else np.zeros((*image.rgba.shape[:2], 1), np.float32)
-    border = ((extend, extend), (extend, extend), (0, 0))
-    base, share = np.pad(image.rgba, border, mode="edge"), np.pad(share, border, constant_values=1)
+    base, share = grown(image, mask, extend)
+    size = (base.shape[1], base.shape[0])
     frame = frame_of(size, side)
     there = np.zeros((side, side), np.float32)
     small = Image.fromarray(share[..., 0]).resize((frame.width, frame.height), Image.Resampling.BOX)
     frame.cut(there)[:] = np.asarray(small) > 0
     return Ground(framed(base, side, lift), frame, size, torch.from_numpy(there)[None, None], base, share)
+
+
+def grown(image: Material, mask: Material | None, extend: int) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 4) the picture with `extend` pixels more on each side, and (H, W, 1) in 0 .. 1 where it is painted."""
+    check_longest((image.size[0] + 2 * extend, image.size[1] + 2 * extend))
+    share = share_of(mask, image) if mask else np.zeros((*image.rgba.shape[:2], 1), np.float32)
+    border = ((extend, extend), (extend, extend), (0, 0))
+    return np.pad(image.rgba, border, mode="edge"), np.pad(share, border, constant_values=1)
 
 
 def share_of(mask: Material, image: Material) -> np.ndarray:

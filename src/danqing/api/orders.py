@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import singledispatch
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from danqing.api.adding import Spot, spot_of
-from danqing.api.commissions import ANY, STRENGTH, Commission
+from danqing.api.commissions import ANY, SIZES, STRENGTH, Commission
 from danqing.api.materials import Ground, Material, framed, painted_into, painted_over
 from danqing.api.painting import check_count
 from danqing.api.studios import Studio
@@ -25,6 +26,8 @@ from danqing.words.scenes import Scene, scene_of
 
 FEW, MANY = 4, 6
 """steps where none are given: of a painter that learned to jump, of one that did not"""
+GUIDANCE = 3.0
+"""where none is given"""
 WILDEST = 0.35
 """noise on the embedding at chaos 100"""
 MOST_WORDS = 100
@@ -64,9 +67,17 @@ class Order:
     """the things of the scene, each an order"""
 
 
-def orders(studio: Studio, commission: Commission, n: int, seed: int) -> list[Order]:
-    """`n` pictures, seeds `seed` and up. All that can be wrong is found here."""
+@singledispatch
+def orders(studio: Any, commission: Commission, n: int, seed: int) -> list[Any]:
+    """`n` pictures, seeds `seed` and up. All that can be wrong is found here. Each kind of painter has its own orders,
+    which know `seed`, `commission`, `recipe` and `scene`."""
+    raise TypeError(type(studio))
+
+
+@orders.register
+def orders_of_studio(studio: Studio, commission: Commission, n: int, seed: int) -> list[Order]:
     check_count(n, seed)
+    commission = settled(commission)
     way, side = way_of(studio, commission), studio.painter.size
     reading = studio.read(commission.prompt)
     ground, spot = ground_of(commission, side), spot_in(commission)
@@ -80,6 +91,17 @@ def orders(studio: Studio, commission: Commission, n: int, seed: int) -> list[Or
         order = Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, spot, recipe)
         made.append(order if scene is None else in_layers(studio, order, scene, style))
     return made
+
+
+def settled(commission: Commission) -> Commission:
+    """What was left to the painter, as this one does it. UsageError for what it does not do."""
+    size = commission.size or SIZES[0]
+    if size not in SIZES:
+        raise UsageError(f"A size of {size} is not possible; choose {', '.join(map(str, SIZES))}.")
+    if commission.sampler:
+        raise UsageError("--sampler is for pretrained models (--model FOLDER); leave it out.")
+    guidance = GUIDANCE if commission.guidance is None else commission.guidance
+    return replace(commission, size=size, guidance=guidance)
 
 
 def scene_in(studio: Studio, commission: Commission, reading: Reading) -> Scene | None:
@@ -108,7 +130,7 @@ def way_of(studio: Studio, commission: Commission) -> Way:
     calm = 1 - commission.chaos / 100
     steps, jumps = steps_of(studio, commission.steps)
     noise = 1 - (1 - Manner.calm) * calm
-    manner = Manner(steps, jumps, calm=noise, prior_guidance=1 + commission.guidance / 2 * calm, tile=commission.tile)
+    manner = Manner(steps, jumps, calm=noise, prior_guidance=1 + commission.closely / 2 * calm, tile=commission.tile)
     masked = bool(commission.mask or commission.extend) and not commission.add
     strength = commission.strength
     if commission.image and strength is None and not commission.add:
@@ -141,7 +163,7 @@ def ground_of(commission: Commission, side: int) -> Ground | None:
         return None
     if commission.mask or commission.extend:
         return painted_into(image, commission.mask, commission.extend, side, lift=not commission.transparent)
-    return painted_over(image, side, commission.size)
+    return painted_over(image, side, commission.side)
 
 
 def spot_in(commission: Commission) -> Spot | None:
@@ -218,7 +240,7 @@ def recipe_of(
     else:
         light["layers"] = scene.plain()
     extra["reading"] = light | {"words": light["words"][:MOST_WORDS]}
-    size = place.size if place else (commission.size, commission.size)
+    size = place.size if place else (commission.side, commission.side)
     sampler = "few-step" if way.manner.jumps else "euler"
-    return Recipe(studio.name, studio.hash, FAMILY, seed, size, None, sampler, way.manner.steps, commission.guidance,
+    return Recipe(studio.name, studio.hash, FAMILY, seed, size, None, sampler, way.manner.steps, commission.closely,
                   __version__, extra, commission.prompt, commission.negative)  # fmt: skip

@@ -64,7 +64,7 @@ def overrides(preset: Preset, given: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 
 def budget_of(minutes: float | None, steps: int | None, pictures: int | None) -> dict[str, Any]:
-    """What was given, as the arguments of Budget; empty for nothing. Raises UsageError for two or for nonsense."""
+    """What was given, as the arguments of Budget; empty for nothing. Raises UsageError for nonsense."""
     given = {"minutes": minutes, "steps": steps, "pictures": pictures}
     given = {name: value for name, value in given.items() if value is not None}
     if given:

@@ -11,9 +11,10 @@ from danqing.api.materials import Source, material
 from danqing.api.models import Model, load
 from danqing.api.orders import orders
 from danqing.api.painting import sample
-from danqing.api.studios import Studio, load_painter
+from danqing.api.studios import Studio, any_painter
 from danqing.api.texttopicture import fulfilled
 from danqing.errors import UsageError
+from danqing.families.pretrained.opening import PRETRAINED
 from danqing.families.text2image.shipping import FAMILY
 from danqing.images.reading import read_rgba
 from danqing.images.writing import pixels_sha256, recipe_inside
@@ -44,13 +45,16 @@ def replay(
     any order. Raises UsageError for other weights, NotFoundError where a picture is missing.
     """
     recipe = info(picture)
-    again = yield from (painted_again if recipe.family == FAMILY else sampled_again)(recipe, model, images)
+    by_words = recipe.family in (FAMILY, PRETRAINED)
+    again = yield from (painted_again if by_words else sampled_again)(recipe, model, images)
     same = pixels_sha256(shown(again)) == pixels_sha256(read_rgba(Path(picture)))
     return Replayed(again, same)
 
 
 def painted_again(recipe: Recipe, model: Any, images: Sequence[Source]) -> Generator[Progress, None, Picture]:
-    studio = load_painter(model)
+    if model is None and recipe.family == PRETRAINED:
+        raise UsageError(f"The picture was made by '{recipe.model}' (pretrained); name that model with --model.")
+    studio = any_painter(model)
     check_weights(recipe, studio.name, studio.hash)
     brought = {one.sha: one for one in map(material, images)}
     wanted = orders(studio, from_recipe(recipe, brought), 1, recipe.seed)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from danqing.api.commissions import ANY
 from danqing.errors import NotFoundError, unknown
 from danqing.evaluate.shipped import efficientnet_lite0
+from danqing.families.pretrained.opening import is_pretrained
 from danqing.families.text2image.index import Index, read_index
 from danqing.families.text2image.painter import Painter
 from danqing.families.text2image.prior import Said
@@ -110,6 +112,21 @@ def load_painter(model: str | Path | Studio | None = None) -> Studio:
         return model
     folder = Path(model) if model is not None else shipped_folder()
     return _loaded(folder.resolve(), stamp(folder))
+
+
+def any_painter(model: Any = None) -> Any:
+    """A Studio, or a Pretrained for a folder of diffusers. `model`: a folder, one that was loaded, or None for the
+    painter that comes with Danqing.
+
+    Raises NotFoundError, BadInputError, BadWeightsError, MissingExtraError.
+    """
+    if model is not None and not isinstance(model, (str, Path)):
+        return model
+    if model is not None and is_pretrained(Path(model)):
+        from danqing.api.pretrained import load_pretrained  # it knows this module
+
+        return load_pretrained(Path(model))
+    return load_painter(model)
 
 
 def shipped_folder() -> Path:

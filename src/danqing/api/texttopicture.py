@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import singledispatch
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -16,7 +17,7 @@ from danqing.api.layering import laid_out
 from danqing.api.materials import Source, finished, material
 from danqing.api.orders import Order, orders
 from danqing.api.painting import AT_ONCE
-from danqing.api.studios import Studio, load_painter
+from danqing.api.studios import Studio, any_painter, load_painter
 from danqing.api.stylizing import stylize
 from danqing.errors import UsageError
 from danqing.families.text2image.imagining import stacked
@@ -28,7 +29,8 @@ from danqing.nn.precision import arithmetic, painting
 from danqing.types import Picture, Progress
 from danqing.words.reading import Reading
 
-Model = str | Path | Studio | None
+Model = str | Path | Any
+"""a folder, a Studio, a Pretrained, or None for the painter that comes with Danqing"""
 Done = Callable[[int, Picture], None]
 """told each picture as soon as it is painted, with its place"""
 Sketch = Callable[[float, Callable[[], dict[int, np.ndarray]]], None]
@@ -54,12 +56,14 @@ class Look(TypedDict, total=False):
     """a slug of the painter, 'any', or None for its default"""
     steps: int | None
     """None is 4 for a painter that learned few steps, 6 for others"""
-    guidance: float
-    """how closely words are followed, 0 .. 15"""
+    guidance: float | None
+    """how closely words are followed, 0 .. 15; None is the painter's own"""
     negative: str
     """words to keep away from"""
-    size: int
-    """128, 256, 512 or 1024"""
+    size: int | str | None
+    """128, 256, 512 or 1024; for pretrained models any side, or "WIDTHxHEIGHT"; None is the painter's own"""
+    sampler: str | None
+    """of a pretrained model; None is its own"""
     transparent: bool
     """(H, W, 4) with straight alpha instead of (H, W, 3) over white"""
     chaos: float
@@ -106,7 +110,7 @@ def paint(
     `watch` is given each picture with its place as soon as it is painted, `sketch` is told of every step on the way.
     `wishes`: see `Wishes` and `Look`. Raises UsageError, NotFoundError (a style, a file) or BadInputError (a picture).
     """
-    return (yield from painted(load_painter(model), to_paint(prompt, **wishes), n, seed, watch, sketch))
+    return (yield from painted(any_painter(model), to_paint(prompt, **wishes), n, seed, watch, sketch))
 
 
 @act
@@ -126,7 +130,7 @@ def vary(
     Any picture goes, but only what the painter can say of it is kept: what it is, and roughly where and in which
     colours.
     """
-    return (yield from painted(load_painter(model), to_vary(picture, strength, text, **look), n, seed, watch, sketch))
+    return (yield from painted(any_painter(model), to_vary(picture, strength, text, **look), n, seed, watch, sketch))
 
 
 @act
@@ -144,7 +148,7 @@ def blend(
 ) -> Generator[Progress, None, Painted]:
     """Paint what lies between 2 to 8 pictures: the mean of their embeddings, revised by `strength`."""
     commission = to_blend(pictures, weights, text, strength, **look)
-    return (yield from painted(load_painter(model), commission, n, seed, watch, sketch))
+    return (yield from painted(any_painter(model), commission, n, seed, watch, sketch))
 
 
 def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wishes]) -> Picture:
@@ -189,7 +193,7 @@ def to_blend(
 
 
 def painted(
-    studio: Studio,
+    studio: Any,
     commission: Commission,
     n: int,
     seed: int,
@@ -208,10 +212,19 @@ def painted(
     return Painted([made[place] for place in range(n)], studio.read(commission.prompt))
 
 
+@singledispatch
 def fulfilled(
+    studio: Any, wanted: Sequence[Any], done: Done, name: str = "paint", sketch: Sketch | None = None
+) -> Generator[Progress, None, int]:
+    """Paint orders of any kind and hand each picture to `done`; how many there were."""
+    raise TypeError(type(studio))
+
+
+@fulfilled.register
+def fulfilled_by_studio(
     studio: Studio, wanted: Sequence[Order], done: Done, name: str = "paint", sketch: Sketch | None = None
 ) -> Generator[Progress, None, int]:
-    """Paint orders of any kind and hand each picture to `done`; those of one way share groups, whatever their words."""
+    """Those of one way share groups, whatever their words."""
     every = [order.layers or (order,) for order in wanted]
     deepest = max(
         map(len, every), default=0
@@ -254,10 +267,10 @@ def pixels_of(order: Order, painted: Sequence[Tensor]) -> np.ndarray:
     """What is painted, (4, S, S) for each layer or for all, as the pixels of the file."""
     asked = order.commission
     if order.scene:
-        return laid_out(order.scene, list(map(cut_out, painted)), asked.size, asked.transparent)
+        return laid_out(order.scene, list(map(cut_out, painted)), asked.side, asked.transparent)
     if order.spot:
         return laid(painted[0], order.spot, asked.transparent)
-    return finished(painted[0], order.ground, asked.size, asked.transparent, asked.tile)
+    return finished(painted[0], order.ground, asked.side, asked.transparent, asked.tile)
 
 
 def restyled(pixels: np.ndarray, then: str, seed: int) -> np.ndarray:

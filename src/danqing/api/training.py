@@ -69,7 +69,7 @@ def train(
     """Train `what` (a preset, or a family whose preset is chosen by the size of the pictures) on `data`.
 
     data      a folder, a .zip, an .npz or a named source such as fashion-mnist
-    budget    one of minutes, steps and pictures; the preset's minutes if none is given
+    budget    minutes, steps or pictures, of several the first that is spent; the preset's own if none is given
     set       single settings of the model or the training, by name
     resume    go on with the unfinished training in `out`, exactly as it was left
     save_every  seconds between two savings of the training state
@@ -90,7 +90,7 @@ def train(
         plan = continued(Plan(**kept[1]["plan"]), preset, set or {}, budget)
     else:
         model, settings_ = overrides(preset, set or {})
-        plan = Plan(preset.name, str(data), model, settings_, seed, budget or {"minutes": preset.minutes})
+        plan = Plan(preset.name, str(data), model, settings_, seed, budget or preset.budget)
     train_set, held = load_split(data, size=plan.model.get("size"), channels=plan.model.get("channels"))
     plan = fitted(plan, train_set, (set or {}).get("classes"))
     before = kept[1].get("doctor", {}).get("policy") if kept else None

@@ -36,9 +36,11 @@ def complete_paths(incomplete: str) -> Iterator[str]:
 
 
 def model_folder(text: str) -> Path:
-    """A model is named by its folder, or by its name where it lies in runs/."""
-    inside = RUNS / text
-    return inside if not Path(text).exists() and inside.exists() else Path(text)
+    """A model is named by its folder or file, or by its name where it lies in runs/ or was fetched."""
+    from danqing.home import models_folder
+
+    shelves = [RUNS / text, models_folder() / text, models_folder() / f"{text}.safetensors"]
+    return Path(text) if Path(text).exists() else next((one for one in shelves if one.exists()), Path(text))
 
 
 def opened(model: str, device: str | None) -> "Model":

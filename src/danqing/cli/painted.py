@@ -13,7 +13,6 @@ from danqing.errors import DanqingError
 
 if TYPE_CHECKING:
     from danqing.api import Studio
-    from danqing.api.orders import Order
     from danqing.types import Picture, Recipe
 
 LONGEST_NAME = 40
@@ -75,7 +74,7 @@ def same_recipe(path: Path, recipe: "Recipe") -> bool:
 
 
 def carry_out(
-    talk: Talk, studio: "Studio", wanted: Sequence["Order"], stems: Sequence[str], folder: Path, finish: Finish
+    talk: Talk, studio: Any, wanted: Sequence[Any], stems: Sequence[str], folder: Path, finish: Finish
 ) -> dict[str, Any]:
     """Paint, write each picture as soon as it is there, and describe all of them for --json."""
     from danqing.api.texttopicture import fulfil

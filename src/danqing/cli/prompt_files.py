@@ -87,8 +87,8 @@ def yes(cell: str) -> bool:
 
 
 COLUMNS: dict[str, Callable[[str], Any]] = {
-    "prompt": str, "n": int, "seed": int, "style": str, "steps": int, "guidance": float, "negative": str, "size": int,
-    "transparent": yes, "chaos": float, "tile": yes, "image": Path, "strength": float, "mask": Path, "add": yes,
-    "layers": yes, "extend": int, "style_ref": Path, "image_prompt": Path, "then": str,
+    "prompt": str, "n": int, "seed": int, "style": str, "steps": int, "guidance": float, "negative": str, "size": str,
+    "sampler": str, "transparent": yes, "chaos": float, "tile": yes, "image": Path, "strength": float, "mask": Path,
+    "add": yes, "layers": yes, "extend": int, "style_ref": Path, "image_prompt": Path, "then": str,
 }  # fmt: skip
 """column -> how a cell is read; the names of api.paint"""

@@ -39,9 +39,17 @@ Style = Annotated[
     str | None, typer.Option(help="A drawing style, or any.", autocompletion=complete_styles, metavar="STYLE")
 ]
 Steps = Annotated[int | None, typer.Option(help="1, 2, 3, 4, 6, 8 (fast) or 9 to 200; the painter's own if left out.")]
-Guidance = Annotated[float | None, typer.Option(help="How closely words are followed, 0 to 15; 3 if left out.")]
+Guidance = Annotated[
+    float | None, typer.Option(help="How closely words are followed, 0 to 15; the painter's own (3) if left out.")
+]
 Negative = Annotated[str | None, typer.Option(metavar="WORDS", help="What to keep away from.")]
-Size = Annotated[int | None, typer.Option(help="128, 256, 512 or 1024 px.")]
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="PIXELS", help="128, 256, 512 or 1024; for pretrained models any side, or 768x512."),
+]
+Sampler = Annotated[
+    str | None, typer.Option(help="Of a pretrained model, such as euler or dpm++2m; its own if left out.")
+]
 Transparent = Annotated[bool, typer.Option("--transparent", help="Without a background.")]
 Svg = Annotated[bool, typer.Option("--svg", help="Also as SVG (needs the extra 'svg').")]
 Chaos = Annotated[float | None, typer.Option(help="How much the pictures differ, 0 to 100.")]
@@ -50,7 +58,7 @@ Sheet = Annotated[bool, typer.Option("--sheet/--no-sheet", help="All pictures on
 Out = Annotated[Path | None, typer.Option(help="Folder for the pictures; pictures/PAINTER if left out.")]
 ModelOption = Annotated[
     str | None,
-    typer.Option(help="A painter's folder, or its name in runs/; Danqing's own if left out.",
+    typer.Option(help="A painter's folder, its name in runs/, or a pretrained model; Danqing's own if left out.",
                  autocompletion=complete_models),
 ]  # fmt: skip
 Text = Annotated[str | None, typer.Option(metavar="PROMPT", help="Words that lead the way.")]
@@ -74,6 +82,7 @@ def paint(
     style: Style = None,
     steps: Steps = None,
     guidance: Guidance = None,
+    sampler: Sampler = None,
     negative: Negative = None,
     size: Size = None,
     transparent: Transparent = False,
@@ -104,9 +113,10 @@ def paint(
     if (prompt is None) == (from_file is None):
         raise UsageError('Give either a prompt, such as "an orange cat with a red hat", or a file with --from-file.')
     check_svg(svg)
-    wishes = given(style=style, steps=steps, guidance=guidance, negative=negative, size=size, chaos=chaos, tile=tile,
-                   transparent=transparent, image=image, strength=strength, mask=mask, add=add, extend=extend,
-                   style_ref=style_ref, image_prompt=image_prompt, then=then)  # fmt: skip
+    wishes = given(style=style, steps=steps, guidance=guidance, sampler=sampler, negative=negative, size=size,
+                   chaos=chaos, tile=tile, transparent=transparent, image=image, strength=strength,
+                   mask=mask, add=add, extend=extend, style_ref=style_ref,
+                   image_prompt=image_prompt, then=then)  # fmt: skip
     wishes |= {"layers": False} if whole else {}
     if from_file is not None:
         return paint_file(talk, from_file, n, seed, wishes, Finish(svg, sources, False, resume=True), out, model)
@@ -126,6 +136,7 @@ def vary(
     style: Style = None,
     steps: Steps = None,
     guidance: Guidance = None,
+    sampler: Sampler = None,
     negative: Negative = None,
     size: Size = None,
     transparent: Transparent = False,
@@ -138,8 +149,8 @@ def vary(
 ) -> dict[str, Any]:
     """Paint a picture anew, in other ways. Any picture goes; what it shows is kept, not its pixels."""
     check_svg(svg)
-    look = given(style=style, steps=steps, guidance=guidance, negative=negative, size=size, chaos=chaos,
-                 transparent=transparent)  # fmt: skip
+    look = given(style=style, steps=steps, guidance=guidance, sampler=sampler, negative=negative, size=size,
+                 chaos=chaos, transparent=transparent)  # fmt: skip
     from danqing.api.texttopicture import to_vary
 
     commission = to_vary(picture, strength, text or "", **look)
@@ -158,6 +169,7 @@ def blend(
     style: Style = None,
     steps: Steps = None,
     guidance: Guidance = None,
+    sampler: Sampler = None,
     negative: Negative = None,
     size: Size = None,
     transparent: Transparent = False,
@@ -170,8 +182,8 @@ def blend(
 ) -> dict[str, Any]:
     """Paint what lies between pictures."""
     check_svg(svg)
-    look = given(style=style, steps=steps, guidance=guidance, negative=negative, size=size, chaos=chaos,
-                 transparent=transparent)  # fmt: skip
+    look = given(style=style, steps=steps, guidance=guidance, sampler=sampler, negative=negative, size=size,
+                 chaos=chaos, transparent=transparent)  # fmt: skip
     from danqing.api.texttopicture import to_blend
 
     commission = to_blend(pictures, numbers(weights), text or "", strength, **look)
@@ -226,6 +238,13 @@ def studio_of(model: str | None) -> "Studio":
     return api.load_painter(None if model is None else model_folder(model))
 
 
+def painter_of(model: str | None) -> Any:
+    """A Studio or a Pretrained."""
+    from danqing.api.studios import any_painter
+
+    return any_painter(None if model is None else model_folder(model))
+
+
 def paint_one(
     talk: Talk, commission: Any, name: str, n: int, seed: int, finish: Finish, out: Path | None, model: str | None
 ) -> dict[str, Any]:
@@ -233,7 +252,7 @@ def paint_one(
     from danqing.api.orders import orders
     from danqing.cli import truth
 
-    studio = studio_of(model)
+    studio = painter_of(model)
     wanted = orders(studio, commission, n, seed)
     reading = studio.read(commission.prompt)
     truth.show(talk, studio, reading)
@@ -260,7 +279,7 @@ def paint_file(
     from danqing.api.texttopicture import to_paint
     from danqing.cli import truth
 
-    rows, studio = read_prompts(path), studio_of(model)
+    rows, studio = read_prompts(path), painter_of(model)
     wanted: list[Order] = []
     for row in rows:
         values = {"n": n, "seed": seed, **wishes, **row.values}
@@ -282,7 +301,7 @@ def paint_file(
     return document | {"file": path, "rows": len(rows)}
 
 
-def folder_of(studio: "Studio", out: Path | None) -> Path:
+def folder_of(studio: Any, out: Path | None) -> Path:
     return made(PICTURES / studio.name if out is None else out)
 
 

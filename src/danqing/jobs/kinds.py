@@ -18,7 +18,7 @@ from danqing import api
 from danqing.checkpoint import TRAINING
 from danqing.errors import DanqingError, NotFoundError, UsageError, unknown
 from danqing.gallery.gallery import NAME
-from danqing.home import taught_file, taught_names
+from danqing.home import fetched_model, taught_file, taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import read_recipe
 from danqing.jobs.desk import Desk
@@ -53,21 +53,21 @@ def kind(name: str) -> Callable[[Kind], Kind]:
 @kind("paint")
 def paint(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """Words to pictures; wishes as `danqing.paint` takes them."""
-    painted = yield from told(api.paint(**wishes, watch=desk.keep, sketch=desk.sketch))
+    painted = yield from told(api.paint(**chosen(wishes), watch=desk.keep, sketch=desk.sketch))
     return {"reading.json": encoded(painted.reading.plain())}
 
 
 @kind("vary")
 def vary(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """Another picture of the same; wishes as `danqing.vary` takes them."""
-    yield from told(api.vary(**wishes, watch=desk.keep, sketch=desk.sketch))
+    yield from told(api.vary(**chosen(wishes), watch=desk.keep, sketch=desk.sketch))
     return {}
 
 
 @kind("blend")
 def blend(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """What lies between pictures; wishes as `danqing.blend` takes them."""
-    given = dict(wishes)
+    given = chosen(wishes)
     pictures = [desk.picture(one) for one in given.pop("pictures", [])]
     yield from told(api.blend(pictures, **given, watch=desk.keep, sketch=desk.sketch))
     return {}
@@ -158,6 +158,14 @@ def evaluate(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None,
     given = {key: value for key, value in wishes.items() if key != "models"}
     card = yield from told(api.report_card(folders, brought if brought.is_dir() else FASHION, **given))
     return {"card.html": card.html.encode(), "card.json": encoded(card.plain())}
+
+
+def chosen(wishes: Mapping[str, Any]) -> dict[str, Any]:
+    """With the model, where one is named: only such as were fetched, never a path. Raises NotFoundError."""
+    given = dict(wishes)
+    if (name := given.pop("model", None)) is not None:
+        given["model"] = fetched_model(name)
+    return given
 
 
 def trained(job: Any, desk: Desk) -> Path:

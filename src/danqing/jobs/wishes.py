@@ -8,7 +8,7 @@ from typing import Any
 from danqing import settings
 from danqing.errors import UsageError, unknown
 
-PAINTING = ("n", "seed", "style", "steps", "guidance", "negative", "size", "transparent", "chaos")
+PAINTING = ("n", "seed", "style", "steps", "guidance", "negative", "size", "transparent", "chaos", "model", "sampler")
 STYLIZING = ("weights", "strength", "keep_colours", "brush", "size", "engine", "seed")
 TRAINING = ("family", "minutes", "steps", "seed", "doctor", "data")
 SKETCHES = "sketch-*.webp"
@@ -23,6 +23,8 @@ TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("weights", "styles", "models"), (list,)),
 }  # fmt: skip
 """what a wish of that name must be"""
+SIZED = ("paint", "vary", "blend")
+"""kinds whose size may be written 768x512"""
 MOST_BROUGHT = 20_000
 """pictures that a training may bring"""
 
@@ -75,8 +77,9 @@ def check(kind: str, wishes: Mapping[str, Any]) -> None:
         if not wishes.get(name):
             raise UsageError(f"A job of {kind} needs {name}; give it.")
     for name, value in wishes.items():
-        if value is not None and not isinstance(value, TYPES.get(name, object)):
-            kinds = " or ".join(one.__name__ for one in TYPES[name])
+        types = (int, str) if name == "size" and kind in SIZED else TYPES.get(name, (object,))
+        if value is not None and not isinstance(value, types):
+            kinds = " or ".join(one.__name__ for one in types)
             raise UsageError(f"{name} = {str(value)[:40]!r} is not possible here; give {kinds}.")
     if kind != "evaluate":
         check_count("n", wishes.get("n", 1), MOST)

@@ -1,7 +1,8 @@
 """The door of AUTOMATIC1111's API under /sdapi/v1, so that its clients and plug-ins paint here.
 
-Square pictures only, the smallest size of ours that holds what is asked for; the seed of picture i is seed + i. What
-has no meaning here (samplers, LoRA, ControlNet, face restoration) is taken and not heeded; `info` says what was done.
+Square pictures only, the smallest size of ours that holds what is asked for (of a pretrained model any size); the seed
+of picture i is seed + i. What has no meaning here (samplers, LoRA, ControlNet, face restoration) is taken and not
+heeded; `info` says what was done.
 """
 
 import base64
@@ -21,12 +22,25 @@ from fastapi.responses import JSONResponse
 from PIL import Image
 
 from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.home import fetched_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import PARAMETERS_KEY, encode_array, read_recipe
 from danqing.jobs import Job, Uploads
 from danqing.jobs.wishes import MOST
 from danqing.server.asking import Asker
-from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, listed, real, seed, square, text, whole
+from danqing.server.values import (
+    MOST_GUIDANCE,
+    MOST_STEPS,
+    clamped,
+    listed,
+    model_of,
+    real,
+    seed,
+    sides,
+    square,
+    text,
+    whole,
+)
 from danqing.version import __version__
 
 PREFIX = "/sdapi/v1"
@@ -42,8 +56,6 @@ EMPTY: dict[str, Any] = {
     "samplers": [SAMPLER], "schedulers": [SCHEDULER],
     "upscalers": [{"name": name, "model_name": None, "model_path": None, "model_url": None, "scale": 4.0}
                   for name in UPSCALERS],
-    "sd-models": [{"title": MODEL, "model_name": MODEL, "hash": None, "sha256": None, "filename": MODEL,
-                   "config": None}],
 }  # fmt: skip
 """lists that are the same for everyone"""
 NOTHING_TO_DO = ("refresh-checkpoints", "refresh-vae", "refresh-embeddings", "refresh-loras", "unload-checkpoint",
@@ -60,7 +72,7 @@ def router(asker: Asker, styles: list[str]) -> APIRouter:
 
     @routes.post("/txt2img")
     async def txt2img(request: Request, given: Given) -> JSONResponse:
-        wishes = painting(given, styles)
+        wishes = painting(given, styles, options)
         return await answer(asker, request, wishes, given)
 
     @routes.post("/img2img")
@@ -68,7 +80,7 @@ def router(asker: Asker, styles: list[str]) -> APIRouter:
         if not listed(given, "init_images"):
             raise NotFoundError("Init image not found; send one in init_images.")
         brought = await anyio.to_thread.run_sync(started, asker.place.uploads, given)
-        wishes = painting(given, styles) | brought
+        wishes = painting(given, styles, options) | brought
         return await answer(asker, request, wishes, given)
 
     @routes.post("/extra-single-image")
@@ -112,7 +124,12 @@ def router(asker: Asker, styles: list[str]) -> APIRouter:
     @routes.post("/options")
     def set_options(given: Given) -> None:
         options.update({name: value for name, value in given.items() if name in options})
-        options["sd_model_checkpoint"] = MODEL
+        options["sd_model_checkpoint"] = model_of(options["sd_model_checkpoint"]) or MODEL
+
+    @routes.get("/sd-models")
+    def sd_models() -> list[dict[str, Any]]:
+        return [{"title": name, "model_name": name, "hash": None, "sha256": None, "filename": name, "config": None}
+                for name in (MODEL, *fetched_names())]  # fmt: skip
 
     @routes.get("/prompt-styles")
     def prompt_styles() -> list[dict[str, str]]:
@@ -135,12 +152,15 @@ def constant(value: Any) -> Any:
 # What is asked for, in our words.
 
 
-def painting(given: Mapping[str, Any], styles: list[str]) -> dict[str, Any]:
+def painting(given: Mapping[str, Any], styles: list[str], options: Mapping[str, Any]) -> dict[str, Any]:
     count = whole(given, "batch_size", 1) * whole(given, "n_iter", 1)
     if not 1 <= count <= MOST:
         raise UsageError(f"batch_size x n_iter = {count} pictures are not possible; choose 1 to {MOST}.")
     scale = clamped(real(given, "hr_scale", 2), 1, 8) if given.get("enable_hr") else 1
-    size = square(scale * whole(given, "width", 512), scale * whole(given, "height", 512))
+    override = given.get("override_settings")
+    model = model_of({**options, **(override if isinstance(override, dict) else {})}["sd_model_checkpoint"])
+    fit = sides if model else square
+    size = fit(scale * whole(given, "width", 512), scale * whole(given, "height", 512))
     wishes: dict[str, Any] = {
         "prompt": text(given, "prompt"), "negative": text(given, "negative_prompt"), "n": count, "size": size,
         "seed": seed(given, "seed", chance(text(given, "force_task_id"))),
@@ -151,7 +171,9 @@ def painting(given: Mapping[str, Any], styles: list[str]) -> dict[str, Any]:
         wishes["guidance"] = clamped(real(given, "cfg_scale", 0), 0, MOST_GUIDANCE)
     if given.get("tiling"):
         wishes["tile"] = True
-    chosen = [name for name in listed(given, "styles") if name in styles]
+    if model:
+        wishes["model"] = model
+    chosen = [name for name in listed(given, "styles") if name in styles and not model]
     return wishes | ({"style": chosen[0]} if chosen else {})
 
 
@@ -219,7 +241,8 @@ def described(job: Job, files: list[bytes]) -> dict[str, Any]:
         "seed": seeds[0], "all_seeds": seeds, "subseed": seeds[0], "all_subseeds": seeds, "subseed_strength": 0,
         "width": width, "height": height, "sampler_name": SAMPLER["name"],
         "cfg_scale": first.guidance if first else 0, "steps": first.steps if first else 0,
-        "batch_size": count, "restore_faces": False, "face_restoration_model": None, "sd_model_name": MODEL,
+        "batch_size": count, "restore_faces": False, "face_restoration_model": None,
+        "sd_model_name": wishes.get("model") or MODEL,
         "sd_model_hash": first.model_hash if first else "", "sd_vae_name": None, "sd_vae_hash": None,
         "seed_resize_from_w": -1, "seed_resize_from_h": -1, "denoising_strength": wishes.get("strength"),
         "extra_generation_params": {}, "index_of_first_image": 0, "infotexts": texts,

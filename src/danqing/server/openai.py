@@ -20,12 +20,24 @@ from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 
 from danqing.errors import DanqingError, UsageError
+from danqing.home import fetched_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_array
 from danqing.jobs import Job, Uploads
 from danqing.jobs.remote import API
 from danqing.server.asking import Asker, JobError
-from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, real, seed, square, text, whole
+from danqing.server.values import (
+    MOST_GUIDANCE,
+    MOST_STEPS,
+    clamped,
+    model_of,
+    real,
+    seed,
+    sides,
+    square,
+    text,
+    whole,
+)
 
 PREFIX = "/v1"
 MODEL = "danqing"
@@ -40,11 +52,11 @@ def router(asker: Asker) -> APIRouter:
 
     @routes.get("/models")
     def models() -> dict[str, Any]:
-        return {"object": "list", "data": [model_card()]}
+        return {"object": "list", "data": [model_card(name) for name in (MODEL, *fetched_names())]}
 
     @routes.get("/models/{name:path}")
     def model(name: str) -> dict[str, Any]:
-        return model_card()
+        return model_card(model_of(name) or MODEL)
 
     @routes.post("/images/generations")
     async def generations(request: Request, given: Annotated[dict[str, Any], Body()]) -> Response:
@@ -73,8 +85,8 @@ def router(asker: Asker) -> APIRouter:
     return routes
 
 
-def model_card() -> dict[str, Any]:
-    return {"id": MODEL, "object": "model", "created": 1767225600, "owned_by": "danqing"}
+def model_card(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 1767225600, "owned_by": "danqing"}
 
 
 # What is asked for, in our words.
@@ -92,7 +104,11 @@ def common(given: Mapping[str, Any]) -> dict[str, Any]:
     count = whole(given, "n", 1)
     if not 1 <= count <= MOST:
         raise UsageError(f"n = {count} pictures are not possible; choose 1 to {MOST}.")
-    wishes: dict[str, Any] = {"n": count, "size": side(text(given, "size") or "auto")}
+    wishes: dict[str, Any] = {"n": count}
+    model = model_of(given.get("model"))
+    if model:
+        wishes["model"] = model
+    wishes |= sized(text(given, "size") or "auto", pretrained=model is not None)
     wishes["seed"] = seed(given, "seed", secrets.randbelow(2**31))
     if given.get("background") == "transparent":
         wishes["transparent"] = True
@@ -113,18 +129,19 @@ def form_of(given: Mapping[str, Any]) -> tuple[str, int]:
     return form, int(clamped(whole(given, "output_compression", 90), 1, 100))
 
 
-def side(size: str) -> int:
-    """Of a size of theirs; 512 where it is left to us.
+def sized(size: str, pretrained: bool = False) -> dict[str, Any]:
+    """Of a size of theirs; where it is left to us 512, or what a pretrained model learned.
 
-    >>> side("auto"), side("1024x1792")
-    (512, 1024)
+    >>> sized("auto"), sized("1024x1792"), sized("auto", True), sized("1024x1792", True)
+    ({'size': 512}, {'size': 1024}, {}, {'size': '1024x1792'})
     """
     if size == "auto":
-        return 512
+        return {} if pretrained else {"size": 512}
     width, _, height = size.partition("x")
     if not (width.isdecimal() and height.isdecimal() and len(size) < 20):
         raise UsageError(f"size = {size[:40]!r} is no size; write 512x512, or auto.")
-    return square(int(width), int(height))
+    found = (int(width), int(height))
+    return {"size": sides(*found) if pretrained else square(*found)}
 
 
 def plain(form: FormData) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from danqing.errors import NotFoundError
 from danqing.gallery import Gallery
-from danqing.home import taught_names
+from danqing.home import fetched_names, taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.tracing import to_svg
 from danqing.jobs import JOBS, Place, State, Store, check, public_files
@@ -79,6 +79,12 @@ def styles() -> dict[str, Any]:
     """Drawing styles of the painter; manners for photos with their titles in both languages; those that were taught."""
     titles = {name: row["title"] for name, row in looks().items()}
     return {"drawing": drawing_styles(), "manners": sorted(titles), "titles": titles, "taught": taught_names()}
+
+
+@router.get("/models")
+def models() -> dict[str, Any]:
+    """Pretrained models that were fetched; a job of painting names one as `model`."""
+    return {"models": fetched_names()}
 
 
 @router.get("/reading")

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from danqing.errors import UsageError
+from danqing.home import fetched_names
 
 SIZES = (128, 256, 512, 1024)
 MOST_GUIDANCE, MOST_STEPS = 15.0, 200
 """more is taken as this"""
+UNIT, LEAST, MOST_PIXELS = 16, 64, 2048
+"""sides of pretrained models' pictures"""
 LARGEST_SEED = 2**63 - 1
 
 
@@ -58,6 +61,20 @@ def listed(given: Mapping[str, Any], name: str) -> list[Any]:
 
 def clamped(value: float, least: float, most: float) -> float:
     return min(most, max(least, value))
+
+
+def model_of(name: Any) -> str | None:
+    """A model that was fetched, by its name; None for any other name, which means the painter of this place."""
+    return name if isinstance(name, str) and name in fetched_names() else None
+
+
+def sides(width: float, height: float) -> str:
+    """A size of theirs for a pretrained model: the nearest multiples of 16.
+
+    >>> sides(1024, 1792), sides(500, 9)
+    ('1024x1792', '496x64')
+    """
+    return "x".join(str(int(clamped(round(side / UNIT) * UNIT, LEAST, MOST_PIXELS))) for side in (width, height))
 
 
 def square(width: float, height: float) -> int:

@@ -1,4 +1,4 @@
-"""How long a training lasts: in steps, in pictures or in minutes."""
+"""How long a training lasts: in steps, in pictures or in minutes, or until the first of several is spent."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from danqing.errors import UsageError
 
 @dataclass(frozen=True)
 class Budget:
-    """Exactly one of the three is set.
+    """At least one of the three is set; the one that is spent first ends the training.
 
-    >>> Budget(steps=10).fraction(5, 0, 0.0)
-    0.5
+    >>> Budget(steps=10).fraction(5, 0, 0.0), Budget(steps=10, minutes=1).fraction(5, 0, 45.0)
+    (0.5, 0.75)
     """
 
     steps: int | None = None
@@ -19,16 +19,17 @@ class Budget:
 
     def __post_init__(self) -> None:
         given = [value for value in (self.steps, self.pictures, self.minutes) if value is not None]
-        if len(given) != 1 or given[0] <= 0:
-            raise UsageError("A budget is one number above zero: give one of --minutes, --steps and --pictures.")
+        if not given or min(given) <= 0:
+            raise UsageError("A budget is a number above zero: give --minutes, --steps or --pictures.")
+
+    @property
+    def minutes_alone(self) -> bool:
+        return self.steps is None and self.pictures is None
 
     def fraction(self, step: int, pictures: int, seconds: float) -> float:
         """The spent share, 0 .. 1."""
-        if self.steps is not None:
-            return min(1.0, step / self.steps)
-        if self.pictures is not None:
-            return min(1.0, pictures / self.pictures)
-        return min(1.0, seconds / (60 * (self.minutes or 1)))
+        spent = ((step, self.steps), (pictures, self.pictures), (seconds / 60, self.minutes))
+        return min(1.0, max(done / whole for done, whole in spent if whole is not None))
 
 
 ROUNDING = 1e-9

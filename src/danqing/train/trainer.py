@@ -253,11 +253,10 @@ class Trainer:
         """From the pace of the last 200 steps; None in the first ten."""
         self._pace.append((self.seconds, fraction, self.step))
         seconds, first, step = self._pace[0]
-        if self.budget.minutes:
-            return max(0.0, self.budget.minutes * 60 - self.seconds)
-        if self.step - step < 10 or fraction <= first:
-            return None
-        return (1 - fraction) * (self.seconds - seconds) / (fraction - first)
+        known = [max(0.0, self.budget.minutes * 60 - self.seconds)] if self.budget.minutes else []
+        if not self.budget.minutes_alone and self.step - step >= 10 and fraction > first:
+            known.append((1 - fraction) * (self.seconds - seconds) / (fraction - first))
+        return min(known, default=None)
 
     @property
     def pictures_per_second(self) -> float:

@@ -1,0 +1,262 @@
+"""Stable Diffusion and its kin under the same commands: what a commission means for a model of diffusers."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from danqing.api.commissions import STRENGTH, Commission
+from danqing.api.materials import blended, grown
+from danqing.api.orders import orders
+from danqing.api.painting import check_count
+from danqing.api.studios import stamp
+from danqing.api.texttopicture import Done, Sketch, fulfilled, restyled
+from danqing.errors import UsageError
+from danqing.families.pretrained.encoding import Said, said
+from danqing.families.pretrained.fingerprints import fingerprint
+from danqing.families.pretrained.opening import PRETRAINED, Opened, open_folder
+from danqing.families.pretrained.painting import Shot, can_tile, develop
+from danqing.families.pretrained.samplers import Usual, scheduler, usual
+from danqing.images.alpha import flat
+from danqing.images.arrays import to_uint8
+from danqing.nn.precision import best_device, painting
+from danqing.types import Picture, Progress, Recipe
+from danqing.version import __version__
+from danqing.words.reading import Reading
+
+LARGEST = 2048
+"""side in pixels that is painted at once"""
+LEAST = 0.01
+"""strength; at 0 there would be nothing to do"""
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """What `load_pretrained` gives; kept for the next call."""
+
+    opened: Opened
+    name: str
+    hash: str
+    """first 12 hex digits of the sha256 of the weights"""
+    _said: dict[tuple[str, str, bool], Said] = field(default_factory=dict)
+
+    def read(self, prompt: str) -> Reading:
+        """Such a model does not say which words it knows."""
+        return Reading(())
+
+    def said(self, prompt: str, negative: str, guided: bool) -> Said:
+        """The words as the model's encoders read them; the last ones are kept."""
+        key = (prompt, negative, guided)
+        if key not in self._said:
+            if len(self._said) > 16:
+                self._said.clear()
+            self._said[key] = said(self.opened.pipeline, *key)
+        return self._said[key]
+
+    @property
+    def usual(self) -> Usual:
+        return usual(self.opened.pipeline, self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """A picture to start from or to paint into, at the size it is painted at."""
+
+    image: Tensor
+    """(1, 3, H, W) in [0, 1]"""
+    mask: Tensor | None
+    """(1, 1, H, W)"""
+    base: np.ndarray | None = None
+    """(H, W, 3) at its own size: what is kept where `share` is 0"""
+    share: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plate:
+    """One picture that is wanted."""
+
+    seed: int
+    commission: Commission
+    recipe: Recipe
+    size: tuple[int, int]
+    """width, height it is painted at"""
+    ground: Ground | None
+    scene: None = None
+
+
+def load_pretrained(path: Path) -> Pretrained:
+    """The model of a folder. Loaded once. Raises what `open_folder` raises."""
+    return _loaded(path.resolve(), stamp(path), painting(best_device()))
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: Path, stamp: int, precision: str) -> Pretrained:
+    return Pretrained(open_folder(path, precision, best_device()), path.stem, fingerprint(path)[:12])
+
+
+@orders.register
+def orders_of_pretrained(studio: Pretrained, commission: Commission, n: int, seed: int) -> list[Plate]:
+    check_count(n, seed)
+    check(studio, commission)
+    size, ground = ground_of(studio.opened, commission)
+    return [Plate(one, commission, recipe_of(studio, commission, one, size, ground), size, ground)
+            for one in range(seed, seed + n)]  # fmt: skip
+
+
+def check(studio: Pretrained, commission: Commission) -> None:
+    """UsageError for what such a model does not do; NotFoundError for a sampler there is not."""
+    asked = {
+        "style": commission.style, "transparent": commission.transparent, "chaos": commission.chaos,
+        "style-ref": commission.style_ref, "add": commission.add,
+    }  # fmt: skip
+    for name, value in asked.items():
+        if value:
+            raise UsageError(f"A pretrained model does not heed --{name}; say it in words, and leave --{name} out.")
+    if commission.tile and not can_tile(studio.opened.pipeline):
+        raise UsageError(f"A {studio.opened.kind} cannot paint edges that meet; leave --tile out.")
+    if len(commission.pictures) > 1 or (commission.pictures and commission.image):
+        raise UsageError(f"A {studio.opened.kind} cannot blend pictures; give one picture, or leave --model out.")
+    scheduler(studio.opened.pipeline, sampler_of(studio, commission))
+    studio.opened.for_task(task_of(commission))
+
+
+def task_of(commission: Commission) -> str:
+    if commission.mask or commission.extend:
+        return "inpaint"
+    return "image" if commission.image or commission.pictures else "text"
+
+
+def sampler_of(studio: Pretrained, commission: Commission) -> str | None:
+    return commission.sampler or studio.usual.sampler
+
+
+def steps_of(studio: Pretrained, commission: Commission) -> int:
+    return commission.steps or studio.usual.steps
+
+
+def guidance_of(studio: Pretrained, commission: Commission) -> float:
+    return studio.usual.guidance if commission.guidance is None else commission.guidance
+
+
+def strength_of(commission: Commission) -> float:
+    """How far the picture is forgotten: as for Danqing's own painter."""
+    if commission.pictures:
+        return max(LEAST, commission.revision)
+    usual = 1.0 if commission.mask or commission.extend else STRENGTH
+    return max(LEAST, usual if commission.strength is None else commission.strength)
+
+
+def ground_of(opened: Opened, commission: Commission) -> tuple[tuple[int, int], Ground | None]:
+    """The size that is painted at, and the picture to begin with."""
+    image = commission.image or next(iter(commission.pictures), None)
+    if image is None:
+        return checked(opened, wanted_size(opened, commission)), None
+    if not (commission.mask or commission.extend):
+        size = fitted(opened, commission, image.size)
+        return size, Ground(scaled(flat(image.rgba), size), None)
+    base, share = grown(image, commission.mask, commission.extend)
+    size = fitted(opened, commission, (base.shape[1], base.shape[0]))
+    mask = torch.from_numpy(resized_share(share, size))[None, None]
+    return size, Ground(scaled(flat(base), size), (mask > 0).float(), flat(base), share)
+
+
+def wanted_size(opened: Opened, commission: Commission) -> tuple[int, int]:
+    sides = str(commission.size or opened.side).split("x")
+    return int(sides[0]), int(sides[-1])
+
+
+def checked(opened: Opened, size: tuple[int, int]) -> tuple[int, int]:
+    """UsageError for a size the model has no latents of; the nearest it has is offered."""
+    near = [rounded(side, opened) for side in size]
+    if list(size) != near:
+        wide, high = near
+        raise UsageError(f"{size[0]} x {size[1]} pixels do not go; choose {wide}x{high}, or another multiple of "
+                         f"{unit(opened)} up to {LARGEST}.")  # fmt: skip
+    return size
+
+
+def unit(opened: Opened) -> int:
+    """Pixels that a side is a multiple of; transformers fold two latents into one."""
+    return opened.fold * (2 if getattr(opened.pipeline, "transformer", None) is not None else 1)
+
+
+def rounded(side: float, opened: Opened) -> int:
+    step = unit(opened)
+    return min(max(step * 4, round(side / step) * step), LARGEST // step * step)
+
+
+def fitted(opened: Opened, commission: Commission, size: tuple[int, int]) -> tuple[int, int]:
+    """The proportions of a picture, with as many pixels as are asked for."""
+    wide, high = wanted_size(opened, commission)
+    scale = (wide * high / (size[0] * size[1])) ** 0.5
+    return rounded(size[0] * scale, opened), rounded(size[1] * scale, opened)
+
+
+def scaled(rgb: np.ndarray, size: tuple[int, int]) -> Tensor:
+    """(H, W, 3) uint8 -> (1, 3, height, width) in [0, 1]."""
+    small = Image.fromarray(np.ascontiguousarray(rgb)).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return torch.from_numpy(np.array(small)).permute(2, 0, 1)[None].float() / 255
+
+
+def resized_share(share: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.array(Image.fromarray(share[..., 0]).resize(size, Image.Resampling.BOX))
+
+
+def recipe_of(
+    studio: Pretrained, commission: Commission, seed: int, size: tuple[int, int], ground: Ground | None
+) -> Recipe:
+    extra = commission.plain() | {"precision": studio.opened.precision}
+    extra.pop("layers", None)
+    own = ground is not None and ground.base is not None
+    shown = (ground.base.shape[1], ground.base.shape[0]) if own and ground and ground.base is not None else size
+    sampler = sampler_of(studio, commission) or type(studio.opened.pipeline.scheduler).__name__
+    extra.pop("sampler", None)
+    if commission.sampler:
+        extra["sampler"] = commission.sampler
+    steps, guidance = steps_of(studio, commission), guidance_of(studio, commission)
+    return Recipe(studio.name, studio.hash, PRETRAINED, seed, shown, None, sampler, steps, guidance, __version__, extra,
+                  commission.prompt, commission.negative)  # fmt: skip
+
+
+@fulfilled.register
+def fulfilled_by_pretrained(
+    studio: Pretrained, wanted: Sequence[Plate], done: Done, name: str = "paint", sketch: Sketch | None = None
+) -> Generator[Progress, None, int]:
+    """One after the other: no picture depends on its neighbours."""
+    for place, plate in enumerate(wanted):
+
+        def on_step(share: float, place: int = place) -> None:
+            if sketch:
+                sketch((place + share) / len(wanted), dict)
+
+        made = develop(studio.opened, shot_of(studio, plate), on_step)
+        pixels = restyled(laid_back(made.picture, plate.ground), plate.commission.then, plate.seed)
+        done(place, Picture(pixels, plate.recipe))
+        told = f"The model's safety checker has blackened the picture of seed {plate.seed}." if made.flagged else ""
+        yield Progress(name, (place + 1) / len(wanted), place + 1, message=told)
+    return len(wanted)
+
+
+def shot_of(studio: Pretrained, plate: Plate) -> Shot:
+    asked, ground = plate.commission, plate.ground
+    guidance = guidance_of(studio, asked)
+    words = studio.said(asked.prompt, asked.negative, guidance > 1)
+    return Shot(
+        words, plate.seed, plate.size, steps_of(studio, asked), guidance, sampler_of(studio, asked),
+        ground.image if ground else None, ground.mask if ground else None, strength_of(asked), asked.tile,
+    )  # fmt: skip
+
+
+def laid_back(picture: Tensor, ground: Ground | None) -> np.ndarray:
+    """(3, H, W) in [-1, 1] -> (H, W, 3) uint8; what is painted into is kept to the last bit where the mask is black."""
+    made = np.ascontiguousarray(to_uint8(picture[None])[0].permute(1, 2, 0).numpy())
+    if ground is None or ground.base is None or ground.share is None:
+        return made
+    size = (ground.base.shape[1], ground.base.shape[0])
+    full = np.asarray(Image.fromarray(made).resize(size, Image.Resampling.LANCZOS))
+    return np.where(ground.share > 0, blended(ground.base, full, ground.share), ground.base)

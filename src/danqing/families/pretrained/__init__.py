@@ -1,0 +1,1 @@
+"""Large models that others trained (Stable Diffusion and its kin), run by diffusers: opened, never fetched."""

@@ -1,0 +1,135 @@
+"""One picture at a time by a pipeline of diffusers: so that it is the same alone and among others."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from danqing.errors import UsageError
+from danqing.families.pretrained.encoding import Said
+from danqing.families.pretrained.opening import Opened, quiet
+from danqing.families.pretrained.samplers import scheduler
+from danqing.nn.chance import generator
+
+CROSSED = "KandinskyV22Img2ImgCombinedPipeline"
+"""takes the picture's width for its height (diffusers 0.42)"""
+Step = Callable[[float], None]
+"""told after every step how far the picture is, 0 .. 1; what it raises stops the work"""
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """What is wanted of a pipeline for one picture."""
+
+    said: Said
+    seed: int
+    size: tuple[int, int]
+    """width, height"""
+    steps: int
+    guidance: float
+    sampler: str | None
+    image: Tensor | None = None
+    """(1, 3, H, W) in [0, 1]"""
+    mask: Tensor | None = None
+    """(1, 1, H, W) 1 where to paint"""
+    strength: float = 1.0
+    tile: bool = False
+    more: dict[str, Any] | None = None
+    """arguments of parts that were added: the picture of a ControlNet, of an IP-Adapter"""
+
+    @property
+    def task(self) -> str:
+        return "text" if self.image is None else "image" if self.mask is None else "inpaint"
+
+
+@dataclass(frozen=True)
+class Developed:
+    picture: Tensor
+    """(3, H, W) in [-1, 1]"""
+    flagged: bool
+    """the model's safety checker has blackened it"""
+
+
+@torch.no_grad()
+def develop(opened: Opened, shot: Shot, on_step: Step | None = None) -> Developed:
+    """Raises UsageError where memory does not suffice."""
+    pipeline = opened.for_task(shot.task)
+    pipeline.scheduler = scheduler(opened.pipeline, shot.sampler)
+    wishes = arguments(pipeline, shot, on_step)
+    try:
+        with quiet(), tiled(pipeline, shot.tile):
+            out = pipeline(**wishes)
+    except MemoryError:
+        raise no_memory(shot) from None
+    except RuntimeError as error:
+        if "memory" not in str(error).lower():
+            raise
+        raise no_memory(shot) from None
+    found = getattr(out, "nsfw_content_detected", None)
+    return Developed(out.images[0].float().cpu() * 2 - 1, bool(found and found[0]))
+
+
+def no_memory(shot: Shot) -> UsageError:
+    wide, high = shot.size
+    return UsageError(f"{wide} x {high} pixels need more memory than is free; choose a smaller --size.")
+
+
+def arguments(pipeline: Any, shot: Shot, on_step: Step | None) -> dict[str, Any]:
+    """What the pipeline takes of what is wanted."""
+    wide, high = reversed(shot.size) if type(pipeline).__name__ == CROSSED else shot.size
+    steps = whole_steps(shot)
+    wanted: dict[str, Any] = {
+        **shot.said.wishes, "num_inference_steps": steps, "guidance_scale": shot.guidance, "width": wide,
+        "height": high, "generator": generator("picture", shot.seed), "output_type": "pt", **(shot.more or {}),
+    }  # fmt: skip
+    if shot.image is not None:
+        wanted |= {"image": shot.image, "strength": shot.strength}
+    if shot.mask is not None:
+        wanted |= {"mask_image": shot.mask}
+    takes = inspect.signature(pipeline.__call__).parameters
+    if on_step:
+        told = on_step
+        count = max(1, round(steps * shot.strength) if shot.image is not None else steps)
+
+        def follow(_: Any, number: int, __: Any, given: dict[str, Any]) -> dict[str, Any]:
+            told(min(1.0, (number + 1) / count))
+            return given
+
+        wanted["callback_on_step_end"] = follow
+    return {name: value for name, value in wanted.items() if name in takes}
+
+
+def whole_steps(shot: Shot) -> int:
+    """Of a picture to start from only `strength` of the steps are taken: so many that at least one is."""
+    return shot.steps if shot.image is None else max(shot.steps, -int(-1 // max(shot.strength, 0.01)))
+
+
+def can_tile(pipeline: Any) -> bool:
+    """Whether its network is convolutional."""
+    return getattr(pipeline, "unet", None) is not None
+
+
+@contextmanager
+def tiled(pipeline: Any, wanted: bool) -> Iterator[None]:
+    """Edges that meet: every convolution sees the picture go on at its other side."""
+    layers = [
+        layer
+        for name in ("unet", "vae", "movq")
+        for layer in (getattr(pipeline, name, None) or nn.Module()).modules()
+        if wanted and isinstance(layer, nn.Conv2d) and layer.padding != (0, 0)
+    ]
+    before = [(layer.padding_mode, layer._reversed_padding_repeated_twice) for layer in layers]
+    for layer in layers:
+        high, wide = map(int, layer.padding)
+        layer.padding_mode, layer._reversed_padding_repeated_twice = "circular", [wide, wide, high, high]
+    try:
+        yield
+    finally:
+        for layer, (mode, repeated) in zip(layers, before, strict=True):
+            layer.padding_mode, layer._reversed_padding_repeated_twice = mode, repeated

@@ -1,0 +1,321 @@
+"""Large pretrained models through the public doors: real architectures with random weights, small (tiny_models.py)."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import tiny_models
+from danqing import api
+from danqing.api.studios import any_painter
+from danqing.cli import main
+from danqing.errors import BadInputError, BadWeightsError, DanqingError, NotFoundError, UsageError
+from danqing.families.pretrained.encoding import brought_back, plain, read, weighted
+from danqing.families.pretrained.fingerprints import fingerprint
+from danqing.images.reading import read_rgba
+from danqing.images.writing import encode_png
+
+SMALL = {"steps": 2, "size": 64}
+RNG = np.random.default_rng(0)
+PHOTO = RNG.integers(0, 255, (60, 90, 3), dtype=np.uint8)
+MASK = np.zeros((60, 90, 3), np.uint8)
+MASK[20:40, 30:60] = 255
+NO_PAINTING_INTO = ("lcm", "kandinsky")
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every tiny model, by name."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in tiny_models.MADE:
+        tiny_models.write(name, folder / name)
+    return folder
+
+
+@pytest.fixture(params=sorted(tiny_models.MADE))
+def model(request: pytest.FixtureRequest, models: Path) -> Path:
+    path: Path = models / request.param
+    return path
+
+
+def painted(model: Path, prompt: str = "a cat", n: int = 1, seed: int = 0, **wishes: object) -> list[np.ndarray]:
+    made = api.paint(prompt, n, seed, model, **{**SMALL, **wishes}).result()  # type: ignore[arg-type]
+    return [picture.pixels for picture in made.pictures]
+
+
+def test_every_kind_paints_the_same_picture_alone_and_among_others(model: Path) -> None:
+    several = painted(model, n=3)
+    assert all(one.shape == (64, 64, 3) for one in several)
+    np.testing.assert_array_equal(painted(model, seed=2)[0], several[2])
+    if model.name != "sd-checked":
+        assert (several[0] != several[1]).any(), "another seed is another picture"
+
+
+def test_every_kind_starts_from_a_picture_and_keeps_its_proportions(model: Path) -> None:
+    low, high = (painted(model, image=PHOTO, strength=strength, steps=4)[0] for strength in (0.3, 0.9))
+    tall, wide = low.shape[:2]
+    assert abs(wide / tall - 1.5) < 0.3
+    if model.name != "sd-checked":
+        assert (low != high).any()
+
+
+@pytest.mark.parametrize("wish", [{"mask": MASK}, {"extend": 8}])
+def test_what_is_not_masked_stays_to_the_last_bit(model: Path, wish: dict[str, object]) -> None:
+    if model.name in NO_PAINTING_INTO:
+        with pytest.raises(UsageError, match="cannot paint into a picture; take another model"):
+            painted(model, image=PHOTO, **wish)
+        return
+    made = painted(model, image=PHOTO, **wish)[0]
+    if "mask" in wish:
+        kept = MASK[..., 0] == 0
+        np.testing.assert_array_equal(made[kept], PHOTO[kept])
+        assert (made[~kept] != PHOTO[~kept]).any()
+    else:
+        assert made.shape == (76, 106, 3)
+        np.testing.assert_array_equal(made[8:-8, 8:-8], PHOTO)
+
+
+def test_the_recipe_replays_every_kind(model: Path, tmp_path: Path) -> None:
+    made = api.paint("a cat", 1, 5, model, negative="dog", guidance=4.0, **SMALL).result().pictures[0]
+    path = tmp_path / "one.png"
+    path.write_bytes(encode_png(made))
+    assert made.recipe.family == "pretrained" and made.recipe.model == model.name
+    assert api.replay(path, model).result().same
+
+
+def test_a_replay_needs_the_model_that_made_it(models: Path, tmp_path: Path) -> None:
+    made = api.paint("a cat", 1, 0, models / "sd", **SMALL).result().pictures[0]
+    path = tmp_path / "one.png"
+    path.write_bytes(encode_png(made))
+    with pytest.raises(UsageError, match="name that model with --model"):
+        api.replay(path).result()
+    with pytest.raises(UsageError, match="name the model that made it"):
+        api.replay(path, models / "sdxl").result()
+
+
+def test_a_picture_is_replayed_with_the_picture_it_began_with(models: Path, tmp_path: Path) -> None:
+    made = api.paint("a cat", 1, 0, models / "sd", image=PHOTO, mask=MASK, **SMALL).result().pictures[0]
+    path = tmp_path / "one.png"
+    path.write_bytes(encode_png(made))
+    assert api.replay(path, models / "sd", images=[PHOTO, MASK]).result().same
+    with pytest.raises(NotFoundError, match="missing"):
+        api.replay(path, models / "sd").result()
+
+
+def test_defaults_are_those_of_the_model(models: Path) -> None:
+    of = {name: any_painter(models / name).usual for name in tiny_models.MADE}
+    assert (of["sd"].sampler, of["sd"].steps, of["sd"].guidance) == ("dpm++2m", 20, 7.5)
+    assert (of["sd-turbo"].steps, of["sd-turbo"].guidance) == (1, 0.0)
+    assert (of["lcm"].steps, of["lcm"].guidance) == (4, 8.5)
+    assert (of["flux"].steps, of["flux"].guidance) == (4, 0.0)
+    assert (of["sdxl"].sampler, of["sdxl"].guidance) == (None, 5.0)
+    assert of["sd3"].guidance == 7.0
+
+
+def test_size_guidance_negative_words_and_sampler_are_heeded(models: Path) -> None:
+    sd = models / "sd"
+    first = painted(sd)[0]
+    assert painted(sd, size="96x64")[0].shape == (64, 96, 3)
+    for wish in ({"guidance": 2.0}, {"negative": "dog"}, {"sampler": "euler"}, {"steps": 3}, {"tile": True}):
+        assert (painted(sd, **wish)[0] != first).any(), wish
+
+
+def test_a_tile_meets_itself(models: Path) -> None:
+    """Circular padding: rolled noise gives rolled pictures, so that the seam is a place like any other."""
+    made = painted(models / "sd", tile=True, steps=8)[0].astype(float)
+    seam = np.abs(made[:, 0] - made[:, -1]).mean()
+    inside = np.abs(np.diff(made, axis=1)).mean()
+    assert seam < 3 * inside
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({"style": "noto"}, "does not heed --style"),
+        ({"transparent": True}, "does not heed --transparent"),
+        ({"chaos": 50}, "does not heed --chaos"),
+        ({"size": 100}, "choose 96x96 or 104x104|choose 104x104|choose 96x96"),
+        ({"size": "axb"}, "is not possible; give a side"),
+        ({"sampler": "eulr"}, "did you mean euler"),
+    ],
+)
+def test_what_such_a_model_cannot_do_is_said(models: Path, wish: dict[str, object], sentence: str) -> None:
+    with pytest.raises(DanqingError, match=sentence):
+        painted(models / "sd", **wish)
+
+
+def test_a_sampler_that_does_not_go_with_the_model_is_refused(models: Path) -> None:
+    with pytest.raises(UsageError, match="does not go with this model"):
+        painted(models / "sd3", sampler="euler")
+    with pytest.raises(UsageError, match="leave --tile out"):
+        painted(models / "flux", tile=True)
+
+
+def test_the_safety_checker_blackens_and_says_so(models: Path) -> None:
+    act = api.paint("a cat", 1, 0, models / "sd-checked", **SMALL)
+    told = [progress.message for progress in act]
+    assert any("safety checker has blackened the picture of seed 0" in message for message in told)
+    assert not act.result().pictures[0].pixels.any()
+
+
+# Words.
+
+
+def test_long_prompts_are_read_to_their_end(models: Path) -> None:
+    """A word after the 77th sign changes the picture."""
+    sd, long = models / "sd", "a cat " * 60
+    assert (painted(sd, long + "red")[0] != painted(sd, long + "blue")[0]).any()
+    assert any_painter(sd).said(long, "", True).pieces > 1
+
+
+def test_weights_change_the_picture_and_weight_one_does_not(models: Path) -> None:
+    sd = models / "sd"
+    np.testing.assert_array_equal(painted(sd, "a (red:1.0) cat")[0], painted(sd, "a red cat")[0])
+    assert (painted(sd, "a (red:1.5) cat")[0] != painted(sd, "a red cat")[0]).any()
+
+
+@pytest.mark.parametrize("name", ["sd", "sdxl"])
+def test_a_short_prompt_is_read_as_the_pipeline_itself_reads_it(models: Path, name: str) -> None:
+    """The oracle is diffusers' own encode_prompt."""
+    pipeline = any_painter(models / name).opened.pipeline
+    with torch.no_grad():
+        theirs = pipeline.encode_prompt(
+            "a red cat", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=True, negative_prompt="dog"
+        )
+    rows, pieces = read(pipeline, ["a red cat", "dog"])
+    assert pieces == 1
+    torch.testing.assert_close(rows[0][0], theirs[0], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(rows[1][0], theirs[1], rtol=1e-3, atol=1e-3)
+    if name == "sdxl":
+        assert rows[0][1] is not None
+        torch.testing.assert_close(rows[0][1], theirs[2], rtol=1e-3, atol=1e-3)
+
+
+def test_weights_go_to_their_signs() -> None:
+    signs = weighted(tiny_models.tokenizer(), "ab (c:1.5)")
+    assert [weight for _, weight in signs] == [1.0, 1.0, 1.5]
+    assert plain("a ((red)) [cat]") == "a red cat"
+
+
+def test_weighing_keeps_the_mean() -> None:
+    hidden, scale = torch.randn(2, 77, 8) + 1, torch.rand(2, 77, 1) + 0.5
+    torch.testing.assert_close(brought_back(hidden, scale).mean(), hidden.mean())
+
+
+# Files that are not what they should be.
+
+
+def copied(models: Path, name: str, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(models / name, tmp_path / name))
+
+
+def test_half_fetched_weights_are_refused(models: Path, tmp_path: Path) -> None:
+    broken = copied(models, "sd", tmp_path)
+    weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(BadWeightsError, match="broken or half fetched"):
+        painted(broken)
+
+
+def test_a_missing_part_is_named(models: Path, tmp_path: Path) -> None:
+    broken = copied(models, "sd", tmp_path)
+    shutil.rmtree(broken / "vae")
+    with pytest.raises(NotFoundError, match="lacks its part 'vae'"):
+        painted(broken)
+
+
+def test_pickles_are_refused(models: Path, tmp_path: Path) -> None:
+    broken = copied(models, "sd", tmp_path)
+    weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(BadInputError, match="holds pickles"):
+        painted(broken)
+
+
+def test_weights_of_another_shape_are_refused(models: Path, tmp_path: Path) -> None:
+    broken = copied(models, "sd", tmp_path)
+    shutil.rmtree(broken / "unet")
+    shutil.copytree(models / "sdxl" / "unet", broken / "unet")
+    config = broken / "unet" / "config.json"
+    config.write_text((models / "sd" / "unet" / "config.json").read_text())
+    with pytest.raises(BadWeightsError, match="cannot be opened as StableDiffusionPipeline"):
+        painted(broken)
+
+
+@pytest.mark.parametrize(
+    ("index", "sentence"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "names no pipeline"),
+        ('{"_class_name": ["evil", "Evil"]}', "names no pipeline"),
+        ('{"_class_name": "EvilPipeline"}', "does not know"),
+        ('{"_class_name": "StableDiffusionPipeline", "unet": ["evil", "UNet"]}', "code of its own for unet"),
+    ],
+)
+def test_only_pipelines_of_diffusers_are_run(tmp_path: Path, index: str, sentence: str) -> None:
+    (tmp_path / "model_index.json").write_text(index)
+    (tmp_path / "evil.py").write_text("raise SystemExit('ran')")
+    with pytest.raises(BadInputError, match=sentence):
+        painted(tmp_path)
+
+
+def test_a_model_that_does_not_fit_says_how_much_it_needs(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("danqing.families.pretrained.opening.bytes_free", lambda: 1000.0)
+    from danqing.families.pretrained.opening import open_folder
+
+    with pytest.raises(UsageError, match=r"needs about .* GB of memory"):
+        open_folder(models / "sd", "fp32", "cpu")
+
+
+def test_the_fingerprint_is_that_of_the_weights(models: Path, tmp_path: Path) -> None:
+    copy = copied(models, "sd", tmp_path)
+    assert fingerprint(copy) == fingerprint(models / "sd") == fingerprint(copy)
+    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(bytes(data))
+    assert fingerprint(copy) != fingerprint(models / "sd")
+
+
+# The command line.
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Any]:
+    """Run with --json in a folder of this test; returns the one document on stdout."""
+
+    def run(*words: object, code: int = 0) -> Any:
+        capsys.readouterr()
+        assert main([*map(str, words), "--json"]) == code
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_paint_and_replay_by_command(models: Path, tmp_path: Path, ask: Callable[..., Any]) -> None:
+    common = ["--model", models / "sd", "--out", tmp_path]
+    rows = ask("paint", "a cat", "-n", 2, "--size", 64, "--steps", 2, *common)["pictures"]
+    assert len(rows) == 2 and rows[0]["recipe"]["family"] == "pretrained"
+    assert ask("replay", rows[1]["file"], *common)["same"] is True
+    assert read_rgba(Path(rows[0]["file"])).shape == (64, 64, 4)
+
+
+def test_prompts_from_a_file(models: Path, tmp_path: Path, ask: Callable[..., Any]) -> None:
+    rows = tmp_path / "prompts.csv"
+    rows.write_text("prompt,size,sampler\na cat,96x64,euler\na dog,64,\n")
+    made = ask("paint", "--from-file", rows, "-n", 1, "--steps", 2, "--model", models / "sd", "--out", tmp_path)
+    assert [row["recipe"]["size"] for row in made["pictures"]] == [[96, 64], [64, 64]]
+
+
+def test_the_own_painter_says_that_samplers_are_not_its(painter_folder: Path) -> None:
+    with pytest.raises(UsageError, match="--sampler is for pretrained models"):
+        api.paint("cat", model=painter_folder, sampler="euler").result()
+    with pytest.raises(UsageError, match="A size of 768x512 is not possible; choose 128, 256, 512, 1024"):
+        api.paint("cat", model=painter_folder, size="768x512").result()

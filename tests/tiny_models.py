@@ -1,0 +1,252 @@
+"""Real architectures with random weights, small enough for tests: what `danqing paint --model FOLDER` is given there.
+
+Every maker writes a folder as diffusers and the Hugging Face hub lay it out, in safetensors.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+MADE: dict[str, Callable[[Path], None]] = {}
+"""name -> what writes that model's folder"""
+
+
+def maker(work: Callable[[Path], None]) -> Callable[[Path], None]:
+    MADE[work.__name__.replace("_", "-")] = work
+    return work
+
+
+def tokenizer(length: int = 77) -> Any:
+    """CLIP's, whose words are single letters: no merges."""
+    from transformers import CLIPTokenizer
+
+    letters = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
+    rest = [byte for byte in range(256) if byte not in letters]
+    signs = [chr(byte) for byte in letters] + [chr(256 + place) for place in range(len(rest))]
+    pieces = signs + [sign + "</w>" for sign in signs] + ["<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[], model_max_length=length)
+
+
+def text_encoder(width: int = 32, projected: bool = False, layers: int = 2) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    signs = len(tokenizer())
+    config = CLIPTextConfig(
+        hidden_size=width, intermediate_size=2 * width, num_hidden_layers=layers, num_attention_heads=4,
+        vocab_size=signs, projection_dim=width, bos_token_id=signs - 2, eos_token_id=signs - 1, pad_token_id=signs - 1,
+    )  # fmt: skip
+    return (CLIPTextModelWithProjection if projected else CLIPTextModel)(config).eval()
+
+
+def vae(latents: int = 4, **settings: Any) -> Any:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(32, 32, 32, 32), in_channels=3, out_channels=3, latent_channels=latents, norm_num_groups=8,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, sample_size=64,
+        **settings,
+    ).eval()  # fmt: skip
+
+
+def unet(**settings: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    usual = {
+        "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": (32, 64), "layers_per_block": 1,
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "norm_num_groups": 8,
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"), "cross_attention_dim": 32, "attention_head_dim": 8,
+    }  # fmt: skip
+    return UNet2DConditionModel(**(usual | settings)).eval()
+
+
+def ddim(**settings: Any) -> Any:
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False,
+        steps_offset=1, **settings,
+    )  # fmt: skip
+
+
+def stable_diffusion_parts(**settings: Any) -> dict[str, Any]:
+    return {
+        "vae": vae(), "unet": unet(**settings), "text_encoder": text_encoder(), "tokenizer": tokenizer(),
+        "scheduler": ddim(), "safety_checker": None, "feature_extractor": None,
+    }  # fmt: skip
+
+
+@maker
+def sd(folder: Path) -> None:
+    """As Stable Diffusion 1.5."""
+    from diffusers import StableDiffusionPipeline
+
+    StableDiffusionPipeline(**stable_diffusion_parts(), requires_safety_checker=False).save_pretrained(folder)
+
+
+@maker
+def sd_turbo(folder: Path) -> None:
+    """As SD-Turbo: few steps, by its scheduler."""
+    from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
+
+    euler = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="trailing"
+    )
+    parts = stable_diffusion_parts() | {"scheduler": euler}
+    StableDiffusionPipeline(**parts, requires_safety_checker=False).save_pretrained(folder)
+
+
+@maker
+def sd_checked(folder: Path) -> None:
+    """With a safety checker, which flags every picture: its limits are below all likenesses."""
+    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    side = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = CLIPConfig(vision_config={**side, "image_size": 32, "patch_size": 16}, text_config=side, projection_dim=16)
+    checker = StableDiffusionSafetyChecker(config).eval()
+    with torch.no_grad():
+        checker.concept_embeds_weights.fill_(-2.0)
+    eyes = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    parts = stable_diffusion_parts() | {"safety_checker": checker, "feature_extractor": eyes}
+    StableDiffusionPipeline(**parts).save_pretrained(folder)
+
+
+@maker
+def lcm(folder: Path) -> None:
+    from diffusers import LatentConsistencyModelPipeline, LCMScheduler
+
+    few = LCMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    parts = stable_diffusion_parts(time_cond_proj_dim=32) | {"scheduler": few}
+    LatentConsistencyModelPipeline(**parts, requires_safety_checker=False).save_pretrained(folder)
+
+
+@maker
+def sdxl(folder: Path) -> None:
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+
+    wide = unet(
+        cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=6 * 8 + 32, transformer_layers_per_block=(1, 2),
+        attention_head_dim=(2, 4), use_linear_projection=True,
+    )  # fmt: skip
+    euler = EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    StableDiffusionXLPipeline(
+        vae=vae(), unet=wide, text_encoder=text_encoder(), text_encoder_2=text_encoder(projected=True),
+        tokenizer=tokenizer(), tokenizer_2=tokenizer(), scheduler=euler, add_watermarker=False,
+    ).save_pretrained(folder)  # fmt: skip
+
+
+@maker
+def sd3(folder: Path) -> None:
+    """Without the third text encoder, as people keep it who lack memory."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+
+    transformer = SD3Transformer2DModel(
+        sample_size=8, patch_size=1, in_channels=16, num_layers=1, attention_head_dim=8, num_attention_heads=4,
+        caption_projection_dim=32, joint_attention_dim=32, pooled_projection_dim=64, out_channels=16,
+    )  # fmt: skip
+    StableDiffusion3Pipeline(
+        transformer=transformer.eval(), vae=vae(16, shift_factor=0.0609, scaling_factor=1.5, use_quant_conv=False,
+                                                use_post_quant_conv=False),
+        text_encoder=text_encoder(projected=True), text_encoder_2=text_encoder(projected=True), text_encoder_3=None,
+        tokenizer=tokenizer(), tokenizer_2=tokenizer(), tokenizer_3=None, scheduler=FlowMatchEulerDiscreteScheduler(),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+@maker
+def flux(folder: Path) -> None:
+    """Distilled to few steps, as FLUX.1-schnell: no guidance."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+    from transformers import T5Config, T5EncoderModel
+
+    transformer = FluxTransformer2DModel(
+        patch_size=1, in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=[4, 4, 8], guidance_embeds=False,
+    )  # fmt: skip
+    deep = T5Config(vocab_size=len(tokenizer()), d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
+    FluxPipeline(
+        transformer=transformer.eval(), vae=vae(1, use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.0,
+                                                scaling_factor=1.0),
+        text_encoder=text_encoder(), text_encoder_2=T5EncoderModel(deep).eval(), tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(), scheduler=FlowMatchEulerDiscreteScheduler(),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+@maker
+def kandinsky(folder: Path) -> None:
+    """Prior, picture embedding, decoder: the manner of DALL-E 2."""
+    from diffusers import DDPMScheduler, KandinskyV22CombinedPipeline, PriorTransformer, UnCLIPScheduler, VQModel
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    prior = PriorTransformer(
+        num_attention_heads=2,
+        attention_head_dim=12,
+        embedding_dim=32,
+        num_layers=1,
+        additional_embeddings=4,
+        num_embeddings=77,
+    )
+    with torch.no_grad():
+        prior.clip_std.fill_(1.0)
+    eyes = CLIPVisionConfig(
+        hidden_size=32,
+        image_size=32,
+        projection_dim=32,
+        intermediate_size=37,
+        num_attention_heads=4,
+        num_hidden_layers=2,
+        patch_size=16,
+    )
+    decoder = unet(
+        out_channels=8,
+        addition_embed_type="image",
+        encoder_hid_dim=32,
+        encoder_hid_dim_type="image_proj",
+        class_embed_type=None,
+        resnet_time_scale_shift="scale_shift",
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+    )
+    pixels = VQModel(
+        block_out_channels=[32, 64],
+        down_block_types=["DownEncoderBlock2D", "AttnDownEncoderBlock2D"],
+        latent_channels=4,
+        layers_per_block=1,
+        norm_num_groups=8,
+        norm_type="spatial",
+        num_vq_embeddings=12,
+        up_block_types=["AttnUpDecoderBlock2D", "UpDecoderBlock2D"],
+        vq_embed_dim=4,
+    )
+    ddpm = DDPMScheduler(
+        beta_schedule="linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        clip_sample=False,
+        thresholding=False,
+        prediction_type="epsilon",
+    )
+    jumps = UnCLIPScheduler(
+        variance_type="fixed_small_log", prediction_type="sample", num_train_timesteps=1000, clip_sample_range=5.0
+    )
+    KandinskyV22CombinedPipeline(
+        unet=decoder, scheduler=ddpm, movq=pixels.eval(), prior_prior=prior.eval(),
+        prior_image_encoder=CLIPVisionModelWithProjection(eyes).eval(), prior_text_encoder=text_encoder(projected=True),
+        prior_tokenizer=tokenizer(), prior_scheduler=jumps,
+        prior_image_processor=CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def write(name: str, folder: Path) -> Path:
+    """The model of that name, weights by chance but always the same."""
+    before = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    MADE[name](folder)
+    torch.random.set_rng_state(before)
+    return folder

@@ -250,3 +250,94 @@ def write(name: str, folder: Path) -> Path:
     MADE[name](folder)
     torch.random.set_rng_state(before)
     return folder
+
+
+# What is put on a model.
+
+
+def lora(folder: Path, of: Path, form: str, seed: int = 0) -> Path:
+    """A LoRA for the U-Net of a model, with the names of peft or of kohya."""
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+
+    net = UNet2DConditionModel.from_pretrained(of / "unet")
+    chance = torch.Generator().manual_seed(seed)
+    weights = {}
+    for name, layer in net.named_modules():
+        if name.endswith(("to_q", "to_k", "to_v", "to_out.0")):
+            down = torch.randn(4, layer.in_features, generator=chance)
+            up = torch.randn(layer.out_features, 4, generator=chance)
+            if form == "peft":
+                weights |= {f"unet.{name}.lora_A.weight": down, f"unet.{name}.lora_B.weight": up}
+            else:
+                key = f"lora_unet_{name.replace('.', '_')}"
+                weights |= {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up,
+                            f"{key}.alpha": torch.tensor(4.0)}  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / f"{form}-{seed}.safetensors")
+    return folder / f"{form}-{seed}.safetensors"
+
+
+def inversion(folder: Path, name: str = "mycat", signs: int = 2) -> Path:
+    """A textual inversion of several signs."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    vectors = torch.randn(signs, 32, generator=torch.Generator().manual_seed(1))
+    save_file({"emb_params": vectors}, folder / f"{name}.safetensors")
+    return folder / f"{name}.safetensors"
+
+
+def controlnet(folder: Path, of: Path) -> Path:
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
+    net = ControlNetModel.from_unet(UNet2DConditionModel.from_pretrained(of / "unet"),
+                                    conditioning_embedding_out_channels=(8, 16, 16, 32))  # fmt: skip
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if not parameter.count_nonzero():  # at first it says nothing
+                parameter.normal_(std=0.1)
+    net.save_pretrained(folder)
+    return folder
+
+
+def tiny_decoder(folder: Path) -> Path:
+    from diffusers import AutoencoderTiny
+
+    AutoencoderTiny(
+        encoder_block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8),
+        num_encoder_blocks=(1, 1, 1, 1), num_decoder_blocks=(1, 1, 1, 1),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def adapter(folder: Path, of: Path) -> Path:
+    """An IP-Adapter for the U-Net of a model, with its eyes beside it."""
+    from diffusers import UNet2DConditionModel
+    from safetensors.torch import save_file
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    net = UNet2DConditionModel.from_pretrained(of / "unet")
+    chance = torch.Generator().manual_seed(2)
+    wide = net.config.cross_attention_dim
+    weights = {
+        "image_proj.proj.weight": torch.randn(4 * wide, 32, generator=chance),
+        "image_proj.proj.bias": torch.zeros(4 * wide),
+        "image_proj.norm.weight": torch.ones(wide), "image_proj.norm.bias": torch.zeros(wide),
+    }  # fmt: skip
+    number = 1
+    for name in net.attn_processors:
+        if name.endswith("attn2.processor"):
+            layer = net.get_submodule(name.removesuffix(".processor"))
+            for part in ("k", "v"):
+                weights[f"ip_adapter.{number}.to_{part}_ip.weight"] = torch.randn(
+                    layer.to_k.out_features, wide, generator=chance
+                )
+            number += 2
+    eyes = CLIPVisionConfig(
+        hidden_size=32, image_size=32, projection_dim=32, intermediate_size=37, num_attention_heads=4,
+        num_hidden_layers=2, patch_size=16,
+    )  # fmt: skip
+    CLIPVisionModelWithProjection(eyes).save_pretrained(folder / "image_encoder")
+    save_file(weights, folder / "adapter.safetensors")
+    return folder / "adapter.safetensors"

@@ -9,6 +9,8 @@ from danqing.errors import UsageError, unknown
 
 LONGEST = 60
 """letters of a name"""
+PARTS, PARTS_SEVERAL = ("controlnet", "adapter", "decoder"), ("loras", "embeddings")
+"""what is put on a pretrained model: settings that name one file or folder, and such that name several"""
 IMPOSSIBLE = '/\\:*?"<>|'
 """in the names of files, on one system or another"""
 
@@ -36,6 +38,19 @@ def fetched_model(name: str) -> Path:
     if name not in known:
         raise unknown("model", name, known)
     return models_folder() / name
+
+
+def part_place(text: str) -> Path:
+    """A file or folder that goes with a model (LoRA and the like): a path, or the name of one among the models.
+
+    Raises NotFoundError.
+    """
+    shelf = models_folder()
+    for path in (Path(text), shelf / text, shelf / f"{text}.safetensors"):
+        if path.exists():
+            return path
+    there = [path.name for path in shelf.glob("*") if not path.name.startswith(".")]
+    raise unknown("file or model", text, there)
 
 
 def taught_folder() -> Path:

@@ -17,8 +17,9 @@ from danqing import api
 from danqing.api.studios import any_painter
 from danqing.cli import main
 from danqing.errors import BadInputError, BadWeightsError, DanqingError, NotFoundError, UsageError
-from danqing.families.pretrained.encoding import brought_back, plain, read, weighted
+from danqing.families.pretrained.encoding import brought_back, plain, read, said, weighted
 from danqing.families.pretrained.fingerprints import fingerprint
+from danqing.families.pretrained.hints import HINTS
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_png
 
@@ -172,7 +173,7 @@ def test_long_prompts_are_read_to_their_end(models: Path) -> None:
     """A word after the 77th sign changes the picture."""
     sd, long = models / "sd", "a cat " * 60
     assert (painted(sd, long + "red")[0] != painted(sd, long + "blue")[0]).any()
-    assert any_painter(sd).said(long, "", True).pieces > 1
+    assert said(any_painter(sd).opened.pipeline, long, "", True).pieces > 1
 
 
 def test_weights_change_the_picture_and_weight_one_does_not(models: Path) -> None:
@@ -207,6 +208,129 @@ def test_weights_go_to_their_signs() -> None:
 def test_weighing_keeps_the_mean() -> None:
     hidden, scale = torch.randn(2, 77, 8) + 1, torch.rand(2, 77, 1) + 0.5
     torch.testing.assert_close(brought_back(hidden, scale).mean(), hidden.mean())
+
+
+# What is put on a model.
+
+
+@pytest.fixture(scope="session")
+def parts(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("parts")
+    sd = models / "sd"
+    return {
+        "peft": tiny_models.lora(folder, sd, "peft"), "kohya": tiny_models.lora(folder, sd, "kohya"),
+        "other": tiny_models.lora(folder, sd, "peft", seed=1), "mycat": tiny_models.inversion(folder),
+        "controlnet": tiny_models.controlnet(folder / "controlnet", sd),
+        "decoder": tiny_models.tiny_decoder(folder / "tiny"), "adapter": tiny_models.adapter(folder / "ip", sd),
+    }  # fmt: skip
+
+
+def wish_of(name: str, parts: dict[str, Path]) -> dict[str, Any]:
+    """What puts that part on a model, through the api."""
+    wishes: dict[str, dict[str, Any]] = {
+        "peft": {"loras": [f"{parts['peft']}:0.5"]}, "kohya": {"loras": [str(parts["kohya"])]},
+        "mixed": {"loras": [f"{parts['peft']}:0.5", f"{parts['other']}:0.3"]},
+        "mycat": {"embeddings": [str(parts["mycat"])]},
+        "controlnet": {"controlnet": str(parts["controlnet"]), "control": PHOTO, "control_kind": "edges"},
+        "decoder": {"decoder": str(parts["decoder"])},
+        "adapter": {"adapter": str(parts["adapter"]), "style_ref": PHOTO},
+    }  # fmt: skip
+    return wishes[name]
+
+
+PARTS = ("peft", "kohya", "mixed", "mycat", "controlnet", "decoder", "adapter")
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_changes_the_picture_and_is_taken_off_again(
+    models: Path, parts: dict[str, Path], name: str, tmp_path: Path
+) -> None:
+    sd = models / "sd"
+    bare = painted(sd, "a mycat")[0]
+    wish = wish_of(name, parts)
+    made = api.paint("a mycat", 2, 0, sd, **SMALL, **wish).result().pictures
+    assert (made[0].pixels != bare).any(), "it was not put on"
+    np.testing.assert_array_equal(painted(sd, "a mycat")[0], bare, "it was not taken off")
+    np.testing.assert_array_equal(painted(sd, "a mycat", seed=1, **wish)[0], made[1].pixels)
+    path = tmp_path / "one.png"
+    path.write_bytes(encode_png(made[1]))
+    assert str(tmp_path.parent) not in str(made[1].recipe.plain()), "a recipe does not say where files lie"
+    brought = [PHOTO] if name in ("controlnet", "adapter") else []
+    assert api.replay(path, sd, brought, list(parts.values())).result().same
+
+
+def test_everything_at_once(models: Path, parts: dict[str, Path]) -> None:
+    wish = {key: value for name in PARTS for key, value in wish_of(name, parts).items()}
+    wish["loras"] = [str(parts["peft"]), str(parts["kohya"])]
+    for more in ({}, {"image": PHOTO}, {"image": PHOTO, "mask": MASK}):
+        assert painted(models / "sd", "a mycat", **wish, **more)[0].ndim == 3
+
+
+def test_weight_nought_is_no_lora(models: Path, parts: dict[str, Path]) -> None:
+    sd = models / "sd"
+    np.testing.assert_array_equal(painted(sd, loras=[f"{parts['peft']}:0"])[0], painted(sd)[0])
+
+
+def test_kohya_and_peft_are_two_names_of_the_same(models: Path, parts: dict[str, Path]) -> None:
+    of = [painted(models / "sd", loras=[str(parts[form])])[0].astype(int) for form in ("peft", "kohya")]
+    assert np.abs(of[0] - of[1]).max() <= 2
+
+
+def test_a_part_of_another_model_is_refused_and_leaves_nothing(models: Path, parts: dict[str, Path]) -> None:
+    bare = painted(models / "sdxl")[0]
+    with pytest.raises(BadWeightsError, match="is no LoRA for this model"):
+        painted(models / "sdxl", loras=[str(parts["peft"])])
+    np.testing.assert_array_equal(painted(models / "sdxl")[0], bare)
+    with pytest.raises(BadInputError, match="no controlnet"):
+        painted(models / "sd", controlnet=str(parts["decoder"]), control=PHOTO)
+    with pytest.raises(BadWeightsError, match="is no LoRA"):
+        painted(models / "sd", loras=[str(parts["mycat"])])
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({"loras": ["nothing-there"]}, "There is no file or model named 'nothing-there'"),
+        ({"controlnet": "x"}, "go together"),
+        ({"control": PHOTO}, "go together"),
+        ({"style_ref": PHOTO}, "give an --adapter that sees"),
+        ({"image_prompt": PHOTO}, "give an --adapter that sees"),
+    ],
+)
+def test_parts_that_make_no_sense(models: Path, wish: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(DanqingError, match=sentence):
+        painted(models / "sd", **wish)
+
+
+def test_pickled_parts_are_refused(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "evil.bin").write_bytes(b"\x80\x04.")
+    with pytest.raises(BadInputError, match="other formats can run code"):
+        painted(models / "sd", loras=[str(tmp_path / "evil.bin")])
+
+
+def test_a_replay_with_another_file_of_that_name_is_refused(
+    models: Path, parts: dict[str, Path], tmp_path: Path
+) -> None:
+    made = api.paint("a cat", 1, 0, models / "sd", **SMALL, loras=[str(parts["peft"])]).result().pictures[0]
+    path = tmp_path / "one.png"
+    path.write_bytes(encode_png(made))
+    swapped = tmp_path / parts["peft"].name
+    shutil.copy(parts["other"], swapped)
+    with pytest.raises(UsageError, match="the files here are others"):
+        api.replay(path, models / "sd", parts=[swapped]).result()
+
+
+def test_edges_are_thin_lines_where_the_picture_changes() -> None:
+    drawn = np.zeros((64, 64, 3), np.uint8)
+    drawn[16:48, 16:48] = 255
+    lines = HINTS["edges"](drawn)[..., 0] > 0
+    assert lines[:8].sum() == 0 and lines[28:36, 28:36].sum() == 0
+    assert 0.8 * 4 * 32 < lines.sum() < 2.2 * 4 * 32
+    assert not HINTS["edges"](np.full((20, 20, 3), 90, np.uint8)).any()
+    np.testing.assert_array_equal(HINTS["ready"](drawn), drawn)
+    paper = np.full((64, 64, 3), 255, np.uint8)
+    paper[30:33, 10:54] = 0
+    assert (HINTS["scribble"](paper)[31, 12:52] == 255).all() and not HINTS["scribble"](paper)[:20].any()
 
 
 # Files that are not what they should be.

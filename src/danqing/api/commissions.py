@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import PurePath
 from typing import Any
 
 from danqing.api.materials import Material
 from danqing.errors import BadInputError, NotFoundError, UsageError, unknown
+from danqing.home import PARTS, PARTS_SEVERAL
 from danqing.presets import looks
 from danqing.types import Recipe
 from danqing.words.reading import LONGEST_PROMPT, clean
@@ -62,6 +64,20 @@ class Commission:
     layers: bool = False
     """several things that the words name are painted one by one and laid together"""
     act: str = "paint"
+    loras: tuple[str, ...] = ()
+    """of a pretrained model: files, each with its weight behind a colon"""
+    embeddings: tuple[str, ...] = ()
+    """textual inversions: files, called by their names"""
+    controlnet: str = ""
+    control: Material | None = None
+    """what the ControlNet is led by"""
+    control_kind: str = "ready"
+    """ready, edges or scribble: what is made of `control` first"""
+    control_strength: float = 1.0
+    adapter: str = ""
+    """an IP-Adapter: it looks at `style_ref` or at `pictures`"""
+    decoder: str = ""
+    """a tiny decoder, for speed"""
     then: str = ""
     """what is done to the painted picture: "stylize:" and a manner that comes with Danqing"""
 
@@ -82,6 +98,7 @@ class Commission:
         check_between("strength", self.strength if self.strength is not None else STRENGTH, 0, 1)
         check_between("strength", self.revision, 0, 1)
         check_between("extend", self.extend, 0, 2048)
+        check_between("control strength", self.control_strength, 0, 2)
         if self.then:
             what, _, manner = self.then.partition(":")
             if what != THEN:
@@ -101,6 +118,8 @@ class Commission:
         for name, there in (("strength", self.strength is not None), ("extend", self.extend), ("then", self.then)):
             if self.add and there:
                 raise UsageError(f"--add changes nothing else in the picture, so --{name} does not go with it.")
+        if bool(self.controlnet) != bool(self.control):
+            raise UsageError("--controlnet and --control go together: a ControlNet, and a picture that leads it.")
         if self.style_ref and self.style:
             raise UsageError("Both --style and --style-ref are given; choose one of them.")
         if self.tile and self.image:
@@ -132,17 +151,46 @@ class Commission:
         """For `Recipe.extra`: what the recipe has no field of its own for; what is absent was not asked for."""
         values = {name: getattr(self, name) for name in EXTRA} | {"weights": list(self.weights)}
         values["revision"] = self.revision if self.pictures else None
+        values |= {name: [named(one) for one in values[name]] for name in PARTS_SEVERAL}
+        values |= {name: named(values[name]) for name in PARTS}
+        if not self.controlnet:
+            values |= {"control_kind": "", "control_strength": None}
         kept = {name: value for name, value in values.items() if value or (value is not None and name in ZERO_COUNTS)}
         shas = {name: [m.sha for m in one] if isinstance(one, tuple) else one.sha for name, one in self.inputs.items()}
         return kept | ({"inputs": shas} if shas else {})
 
 
-INPUTS = ("image", "mask", "style_ref", "pictures")
+INPUTS = ("image", "mask", "style_ref", "pictures", "control")
 OWN = ("prompt", "negative", "steps", "guidance")
 """what a Recipe has fields for"""
-ZERO_COUNTS = ("strength", "revision")
+OPTIONS = {"loras": "lora", "embeddings": "embedding"}
+"""as they are called on the command line"""
+ZERO_COUNTS = ("strength", "revision", "control_strength")
 """settings of which 0 is not the same as nothing"""
 EXTRA = tuple(f.name for f in fields(Commission) if f.name not in (*INPUTS, *OWN))
+
+
+def named(text: str) -> str:
+    """What a file is called, with its weight.
+
+    >>> named("/home/me/models/ink.safetensors:0.8"), named("")
+    ('ink.safetensors:0.8', '')
+    """
+    path, weight = weighted(text)
+    return PurePath(path).name + ("" if weight is None else f":{weight:g}")
+
+
+def weighted(text: str) -> tuple[str, float | None]:
+    """'file:0.8' -> ('file', 0.8); None where no weight is given.
+
+    >>> weighted("C:/ink.safetensors"), weighted("ink:1.2")
+    (('C:/ink.safetensors', None), ('ink', 1.2))
+    """
+    path, colon, number = text.rpartition(":")
+    try:
+        return (path, float(number)) if colon else (text, None)
+    except ValueError:
+        return text, None
 
 
 def one_size(size: int | str | None) -> int | str | None:
@@ -172,7 +220,7 @@ def from_recipe(recipe: Recipe, brought: Mapping[str, Material]) -> Commission:
     """
     try:
         extra = {name: value for name, value in recipe.extra.items() if name in EXTRA}
-        extra["weights"] = tuple(extra.get("weights", ()))
+        extra |= {name: tuple(extra.get(name, ())) for name in ("weights", *PARTS_SEVERAL)}
         inputs = {name: shas for name, shas in recipe.extra.get("inputs", {}).items() if name in INPUTS}
         pictures = {name: found(name, shas, brought) for name, shas in inputs.items()}
         own = {name: getattr(recipe, name) for name in OWN} | {"prompt": recipe.prompt or ""}
@@ -186,6 +234,8 @@ def found(name: str, sha: str | Sequence[str], brought: Mapping[str, Material]) 
     if not isinstance(sha, str):
         return tuple(found(name, one, brought) for one in sha)
     if sha not in brought:
-        what = {"style_ref": "style reference", "pictures": "picture"}.get(name, name)
+        what = {"style_ref": "style reference", "pictures": "picture", "control": "picture of the ControlNet"}.get(
+            name, name
+        )
         raise NotFoundError(f"The {what} that it was made with ({sha[:12]}) is missing; name that file with --image.")
     return brought[sha]

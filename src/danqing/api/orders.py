@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from danqing.api.adding import Spot, spot_of
-from danqing.api.commissions import ANY, SIZES, STRENGTH, Commission
+from danqing.api.commissions import ANY, OPTIONS, SIZES, STRENGTH, Commission
 from danqing.api.materials import Ground, Material, framed, painted_into, painted_over
 from danqing.api.painting import check_count
 from danqing.api.studios import Studio
@@ -17,6 +17,7 @@ from danqing.errors import UsageError
 from danqing.families.text2image.painter import Manner
 from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import FAMILY
+from danqing.home import PARTS, PARTS_SEVERAL
 from danqing.nn.chance import derive, generator
 from danqing.nn.flow import JUMPS
 from danqing.types import Recipe
@@ -98,8 +99,9 @@ def settled(commission: Commission) -> Commission:
     size = commission.size or SIZES[0]
     if size not in SIZES:
         raise UsageError(f"A size of {size} is not possible; choose {', '.join(map(str, SIZES))}.")
-    if commission.sampler:
-        raise UsageError("--sampler is for pretrained models (--model FOLDER); leave it out.")
+    for name in ("sampler", *PARTS, *PARTS_SEVERAL):
+        if getattr(commission, name):
+            raise UsageError(f"--{OPTIONS.get(name, name)} is for pretrained models (--model FOLDER); leave it out.")
     guidance = GUIDANCE if commission.guidance is None else commission.guidance
     return replace(commission, size=size, guidance=guidance)
 

@@ -1,27 +1,32 @@
 """Stable Diffusion and its kin under the same commands: what a commission means for a model of diffusers."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from danqing.api.commissions import STRENGTH, Commission
-from danqing.api.materials import blended, grown
+from danqing.api.commissions import STRENGTH, Commission, weighted
+from danqing.api.materials import Material, blended, grown
 from danqing.api.orders import orders
 from danqing.api.painting import check_count
 from danqing.api.studios import stamp
 from danqing.api.texttopicture import Done, Sketch, fulfilled, restyled
-from danqing.errors import UsageError
+from danqing.errors import UsageError, unknown
+from danqing.families.pretrained.dressing import Dress, dressed
 from danqing.families.pretrained.encoding import Said, said
 from danqing.families.pretrained.fingerprints import fingerprint
+from danqing.families.pretrained.hints import HINTS
 from danqing.families.pretrained.opening import PRETRAINED, Opened, open_folder
 from danqing.families.pretrained.painting import Shot, can_tile, develop
 from danqing.families.pretrained.samplers import Usual, scheduler, usual
+from danqing.home import PARTS, part_place
 from danqing.images.alpha import flat
 from danqing.images.arrays import to_uint8
 from danqing.nn.precision import best_device, painting
@@ -43,20 +48,10 @@ class Pretrained:
     name: str
     hash: str
     """first 12 hex digits of the sha256 of the weights"""
-    _said: dict[tuple[str, str, bool], Said] = field(default_factory=dict)
 
     def read(self, prompt: str) -> Reading:
         """Such a model does not say which words it knows."""
         return Reading(())
-
-    def said(self, prompt: str, negative: str, guided: bool) -> Said:
-        """The words as the model's encoders read them; the last ones are kept."""
-        key = (prompt, negative, guided)
-        if key not in self._said:
-            if len(self._said) > 16:
-                self._said.clear()
-            self._said[key] = said(self.opened.pipeline, *key)
-        return self._said[key]
 
     @property
     def usual(self) -> Usual:
@@ -79,6 +74,9 @@ class Ground:
 @dataclass(frozen=True, eq=False)
 class Plate:
     """One picture that is wanted."""
+
+    dress: Dress
+    """what is put on the model for it"""
 
     seed: int
     commission: Commission
@@ -103,32 +101,54 @@ def _loaded(path: Path, stamp: int, precision: str) -> Pretrained:
 def orders_of_pretrained(studio: Pretrained, commission: Commission, n: int, seed: int) -> list[Plate]:
     check_count(n, seed)
     check(studio, commission)
+    dress = dress_of(commission)
     size, ground = ground_of(studio.opened, commission)
-    return [Plate(one, commission, recipe_of(studio, commission, one, size, ground), size, ground)
+    return [Plate(dress, one, commission, recipe_of(studio, commission, dress, one, size, ground), size, ground)
             for one in range(seed, seed + n)]  # fmt: skip
+
+
+def dress_of(commission: Commission) -> Dress:
+    """NotFoundError for a file that is not there."""
+    loras = [weighted(one) for one in commission.loras]
+    one_of: dict[str, Any] = {name: part_place(value) for name in PARTS if (value := getattr(commission, name))}
+    return Dress(
+        tuple((part_place(path), 1.0 if weight is None else weight) for path, weight in loras),
+        tuple(map(part_place, commission.embeddings)),
+        **one_of,
+    )
 
 
 def check(studio: Pretrained, commission: Commission) -> None:
     """UsageError for what such a model does not do; NotFoundError for a sampler there is not."""
     asked = {
         "style": commission.style, "transparent": commission.transparent, "chaos": commission.chaos,
-        "style-ref": commission.style_ref, "add": commission.add,
+        "add": commission.add, "style-ref": commission.style_ref and not commission.adapter,
+        "image-prompt": commission.act == "paint" and commission.pictures and not commission.adapter,
     }  # fmt: skip
     for name, value in asked.items():
         if value:
-            raise UsageError(f"A pretrained model does not heed --{name}; say it in words, and leave --{name} out.")
+            more = ", or give an --adapter that sees" if name in ("style-ref", "image-prompt") else ""
+            raise UsageError(f"A pretrained model does not heed --{name}; leave it out{more}.")
     if commission.tile and not can_tile(studio.opened.pipeline):
         raise UsageError(f"A {studio.opened.kind} cannot paint edges that meet; leave --tile out.")
     if len(commission.pictures) > 1 or (commission.pictures and commission.image):
         raise UsageError(f"A {studio.opened.kind} cannot blend pictures; give one picture, or leave --model out.")
+    if commission.control_kind not in HINTS:
+        raise unknown("control kind", commission.control_kind, HINTS)
     scheduler(studio.opened.pipeline, sampler_of(studio, commission))
     studio.opened.for_task(task_of(commission))
+
+
+def begun_with(commission: Commission) -> Material | None:
+    """The picture to start from: an image, or the one that is to be varied."""
+    varied = commission.act == "vary" and not commission.adapter
+    return commission.image or (commission.pictures[0] if varied and commission.pictures else None)
 
 
 def task_of(commission: Commission) -> str:
     if commission.mask or commission.extend:
         return "inpaint"
-    return "image" if commission.image or commission.pictures else "text"
+    return "image" if begun_with(commission) else "text"
 
 
 def sampler_of(studio: Pretrained, commission: Commission) -> str | None:
@@ -145,7 +165,7 @@ def guidance_of(studio: Pretrained, commission: Commission) -> float:
 
 def strength_of(commission: Commission) -> float:
     """How far the picture is forgotten: as for Danqing's own painter."""
-    if commission.pictures:
+    if begun_with(commission) is not commission.image:
         return max(LEAST, commission.revision)
     usual = 1.0 if commission.mask or commission.extend else STRENGTH
     return max(LEAST, usual if commission.strength is None else commission.strength)
@@ -153,7 +173,7 @@ def strength_of(commission: Commission) -> float:
 
 def ground_of(opened: Opened, commission: Commission) -> tuple[tuple[int, int], Ground | None]:
     """The size that is painted at, and the picture to begin with."""
-    image = commission.image or next(iter(commission.pictures), None)
+    image = begun_with(commission)
     if image is None:
         return checked(opened, wanted_size(opened, commission)), None
     if not (commission.mask or commission.extend):
@@ -208,9 +228,16 @@ def resized_share(share: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def recipe_of(
-    studio: Pretrained, commission: Commission, seed: int, size: tuple[int, int], ground: Ground | None
+    studio: Pretrained,
+    commission: Commission,
+    dress: Dress,
+    seed: int,
+    size: tuple[int, int],
+    ground: Ground | None,
 ) -> Recipe:
     extra = commission.plain() | {"precision": studio.opened.precision}
+    if dress.files:
+        extra["parts"] = {path.name: fingerprint(path)[:12] for path in dress.files}
     extra.pop("layers", None)
     own = ground is not None and ground.base is not None
     shown = (ground.base.shape[1], ground.base.shape[0]) if own and ground and ground.base is not None else size
@@ -228,27 +255,40 @@ def fulfilled_by_pretrained(
     studio: Pretrained, wanted: Sequence[Plate], done: Done, name: str = "paint", sketch: Sketch | None = None
 ) -> Generator[Progress, None, int]:
     """One after the other: no picture depends on its neighbours."""
-    for place, plate in enumerate(wanted):
+    place = 0
+    for dress, plates in groupby(wanted, key=lambda plate: plate.dress):
+        with dressed(studio.opened, dress) as model:
+            said: dict[tuple[str, str, bool], Said] = {}  # read once, while the same things are put on
+            for plate in plates:
 
-        def on_step(share: float, place: int = place) -> None:
-            if sketch:
-                sketch((place + share) / len(wanted), dict)
+                def on_step(share: float, place: int = place) -> None:
+                    if sketch:
+                        sketch((place + share) / len(wanted), dict)
 
-        made = develop(studio.opened, shot_of(studio, plate), on_step)
-        pixels = restyled(laid_back(made.picture, plate.ground), plate.commission.then, plate.seed)
-        done(place, Picture(pixels, plate.recipe))
-        told = f"The model's safety checker has blackened the picture of seed {plate.seed}." if made.flagged else ""
-        yield Progress(name, (place + 1) / len(wanted), place + 1, message=told)
+                made = develop(model, shot_of(studio, plate, said), on_step)
+                pixels = restyled(laid_back(made.picture, plate.ground), plate.commission.then, plate.seed)
+                done(place, Picture(pixels, plate.recipe))
+                place += 1
+                told = f"The model's safety checker has blackened the picture of seed {plate.seed}."
+                yield Progress(name, place / len(wanted), place, message=told if made.flagged else "")
     return len(wanted)
 
 
-def shot_of(studio: Pretrained, plate: Plate) -> Shot:
+def shot_of(studio: Pretrained, plate: Plate, known: dict[tuple[str, str, bool], Said]) -> Shot:
     asked, ground = plate.commission, plate.ground
     guidance = guidance_of(studio, asked)
-    words = studio.said(asked.prompt, asked.negative, guidance > 1)
+    words = (asked.prompt, asked.negative, guidance > 1)
+    if words not in known:
+        known[words] = said(studio.opened.pipeline, *words)
+    control = None
+    if asked.control:
+        control = scaled(HINTS[asked.control_kind](np.ascontiguousarray(flat(asked.control.rgba))), plate.size)
+    shown = asked.style_ref or next(iter(asked.pictures), None)
+    seen = Image.fromarray(np.ascontiguousarray(flat(shown.rgba))) if shown and asked.adapter else None
     return Shot(
-        words, plate.seed, plate.size, steps_of(studio, asked), guidance, sampler_of(studio, asked),
+        known[words], plate.seed, plate.size, steps_of(studio, asked), guidance, sampler_of(studio, asked),
         ground.image if ground else None, ground.mask if ground else None, strength_of(asked), asked.tile,
+        control, asked.control_strength, seen,
     )  # fmt: skip
 
 

@@ -1,21 +1,22 @@
 """The way back: from a picture's recipe to the picture."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from danqing.api.act import Act, act
-from danqing.api.commissions import from_recipe
+from danqing.api.commissions import Commission, from_recipe, weighted
 from danqing.api.materials import Source, material
 from danqing.api.models import Model, load
 from danqing.api.orders import orders
 from danqing.api.painting import sample
-from danqing.api.studios import Studio, any_painter
+from danqing.api.studios import any_painter
 from danqing.api.texttopicture import fulfilled
 from danqing.errors import UsageError
 from danqing.families.pretrained.opening import PRETRAINED
 from danqing.families.text2image.shipping import FAMILY
+from danqing.home import PARTS, PARTS_SEVERAL
 from danqing.images.reading import read_rgba
 from danqing.images.writing import pixels_sha256, recipe_inside
 from danqing.types import Picture, Progress, Recipe
@@ -37,33 +38,56 @@ def info(picture: str | Path) -> Recipe:
 
 @act
 def replay(
-    picture: str | Path, model: str | Path | Model | Studio | None = None, images: Sequence[Source] = ()
+    picture: str | Path,
+    model: str | Path | Model | Any = None,
+    images: Sequence[Source] = (),
+    parts: Sequence[str | Path] = (),
 ) -> Generator[Progress, None, Replayed]:
     """Paint a picture again from the recipe inside it: the same bytes, with the same weights on the same machine.
 
     `model`: what made it; None is the painter that comes with Danqing. `images`: the pictures it was made from, in
-    any order. Raises UsageError for other weights, NotFoundError where a picture is missing.
+    any order. `parts`: LoRA and the like that are not among the models that were fetched. Raises UsageError for other
+    weights, NotFoundError where a picture is missing.
     """
     recipe = info(picture)
     by_words = recipe.family in (FAMILY, PRETRAINED)
-    again = yield from (painted_again if by_words else sampled_again)(recipe, model, images)
+    again = yield from (painted_again if by_words else sampled_again)(recipe, model, images, parts)
     same = pixels_sha256(shown(again)) == pixels_sha256(read_rgba(Path(picture)))
     return Replayed(again, same)
 
 
-def painted_again(recipe: Recipe, model: Any, images: Sequence[Source]) -> Generator[Progress, None, Picture]:
+def painted_again(
+    recipe: Recipe, model: Any, images: Sequence[Source], parts: Sequence[str | Path]
+) -> Generator[Progress, None, Picture]:
     if model is None and recipe.family == PRETRAINED:
         raise UsageError(f"The picture was made by '{recipe.model}' (pretrained); name that model with --model.")
     studio = any_painter(model)
     check_weights(recipe, studio.name, studio.hash)
     brought = {one.sha: one for one in map(material, images)}
-    wanted = orders(studio, from_recipe(recipe, brought), 1, recipe.seed)
+    wanted = orders(studio, located(from_recipe(recipe, brought), parts), 1, recipe.seed)
+    if wanted[0].recipe.extra.get("parts") != recipe.extra.get("parts"):
+        raise UsageError(f"The picture was made with {dict(recipe.extra['parts'])}; the files here are others.")
     made: dict[int, Picture] = {}
     yield from fulfilled(studio, wanted, made.__setitem__, "replay")
     return made[0]
 
 
-def sampled_again(recipe: Recipe, model: Any, images: Sequence[Source]) -> Generator[Progress, None, Picture]:
+def located(commission: Commission, parts: Sequence[str | Path]) -> Commission:
+    """With the paths of files that a recipe knows by their names."""
+    at = {Path(part).name: str(part) for part in parts}
+
+    def place(text: str) -> str:
+        name, weight = weighted(text)
+        return at.get(name, name) + ("" if weight is None else f":{weight:g}")
+
+    found: dict[str, Any] = {name: place(getattr(commission, name)) for name in PARTS}
+    found |= {name: tuple(map(place, getattr(commission, name))) for name in PARTS_SEVERAL}
+    return replace(commission, **found)
+
+
+def sampled_again(
+    recipe: Recipe, model: Any, images: Sequence[Source], parts: Sequence[str | Path]
+) -> Generator[Progress, None, Picture]:
     """Only a sample can be replayed from seed and settings."""
     if model is None:
         raise UsageError(f"The picture was made by '{recipe.model}' ({recipe.family}); name that model with --model.")

@@ -22,6 +22,7 @@ from danqing.api.stylizing import stylize
 from danqing.errors import UsageError
 from danqing.families.text2image.imagining import stacked
 from danqing.families.text2image.painter import Canvas, Watch
+from danqing.home import PARTS_SEVERAL
 from danqing.images.alpha import over_white, tidied
 from danqing.images.arrays import to_uint8
 from danqing.nn.chance import generator, noise
@@ -73,6 +74,21 @@ class Look(TypedDict, total=False):
 class Wishes(Look, total=False):
     """What `paint` heeds besides."""
 
+    loras: Sequence[str]
+    """of a pretrained model: files or names, each with its weight behind a colon if it is not 1"""
+    embeddings: Sequence[str]
+    """textual inversions: files or names; a prompt calls each by the name of its file"""
+    controlnet: str
+    """a folder or name; it is led by `control`"""
+    control: Source | None
+    control_kind: str
+    """what is made of `control` first: "ready" (nothing), "edges" or "scribble\""""
+    control_strength: float
+    """0 .. 2"""
+    adapter: str
+    """an IP-Adapter's file or name; it looks at `style_ref` or `image_prompt`"""
+    decoder: str
+    """a tiny decoder's folder or name, for speed"""
     tile: bool
     """edges that meet"""
     layers: bool
@@ -172,7 +188,9 @@ def hurried(order: Order) -> Order:
 
 def to_paint(prompt: str, **wishes: Unpack[Wishes]) -> Commission:
     values: dict[str, Any] = {"layers": True, **wishes}
-    for name in ("image", "mask", "style_ref", "image_prompt"):
+    for name in PARTS_SEVERAL:
+        values[name] = tuple(values.get(name) or ())
+    for name in ("image", "mask", "style_ref", "image_prompt", "control"):
         if values.get(name) is not None:
             values[name] = material(values[name])
     content = values.pop("image_prompt", None)

@@ -51,6 +51,11 @@ def replay(
         typer.Option(metavar="PICTURE", help="A picture it was made from; may be given several times.",
                      autocompletion=complete_paths),
     ] = None,
+    part: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A LoRA or the like it was made with; may be given several times.",
+                     autocompletion=complete_paths),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the picture; pictures/MODEL if left out.")] = None,
     device: Device = None,
 ) -> dict[str, Any]:  # fmt: skip
@@ -61,7 +66,7 @@ def replay(
     named = model_of(recipe, model, device)
     from danqing import api
 
-    again = talk.follow(api.replay(picture, named, image or []))
+    again = talk.follow(api.replay(picture, named, image or [], part or []))
     folder = made(PICTURES / recipe.model if out is None else out)
     path = write_pictures([again.picture], folder, [f"{picture.stem}-again"])[0]
     told = "the same pixels" if again.same else "not the same pixels; another machine or version made it"

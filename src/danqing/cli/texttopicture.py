@@ -101,6 +101,22 @@ def paint(
     extend: Annotated[int | None, typer.Option(help="So many pixels more on each side of --image.")] = None,
     style_ref: Annotated[Path | None, picture_option("Take the style of this picture.")] = None,
     image_prompt: Annotated[Path | None, picture_option("Take the content of this picture.")] = None,
+    lora: Annotated[
+        list[str] | None, typer.Option(metavar="FILE[:WEIGHT]", help="For a pretrained model; may be given again.")
+    ] = None,
+    embedding: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="A textual inversion; its name stands in the prompt.")
+    ] = None,
+    controlnet: Annotated[str | None, typer.Option(metavar="FOLDER", help="Is led by the picture --control.")] = None,
+    control: Annotated[Path | None, picture_option("What leads the ControlNet.")] = None,
+    control_kind: Annotated[
+        str | None, typer.Option(help="What is made of --control first: ready (nothing), edges, scribble.")
+    ] = None,
+    control_strength: Annotated[float | None, typer.Option(help="0 to 2; 1 if left out.")] = None,
+    adapter: Annotated[
+        str | None, typer.Option(metavar="FILE", help="An IP-Adapter; sees --style-ref or --image-prompt.")
+    ] = None,
+    decoder: Annotated[str | None, typer.Option(metavar="FOLDER", help="A tiny decoder, for speed.")] = None,
     then: Annotated[
         str | None, typer.Option(metavar="stylize:MANNER", help="Paint the result in a manner of `styles list`.")
     ] = None,
@@ -116,7 +132,9 @@ def paint(
     wishes = given(style=style, steps=steps, guidance=guidance, sampler=sampler, negative=negative, size=size,
                    chaos=chaos, tile=tile, transparent=transparent, image=image, strength=strength,
                    mask=mask, add=add, extend=extend, style_ref=style_ref,
-                   image_prompt=image_prompt, then=then)  # fmt: skip
+                   image_prompt=image_prompt, then=then, loras=lora, embeddings=embedding, controlnet=controlnet,
+                   control=control, control_kind=control_kind, control_strength=control_strength,
+                   adapter=adapter, decoder=decoder)  # fmt: skip
     wishes |= {"layers": False} if whole else {}
     if from_file is not None:
         return paint_file(talk, from_file, n, seed, wishes, Finish(svg, sources, False, resume=True), out, model)

@@ -18,7 +18,7 @@ from danqing import api
 from danqing.checkpoint import TRAINING
 from danqing.errors import DanqingError, NotFoundError, UsageError, unknown
 from danqing.gallery.gallery import NAME
-from danqing.home import fetched_model, taught_file, taught_names
+from danqing.home import PARTS, PARTS_SEVERAL, fetched_model, taught_file, taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import read_recipe
 from danqing.jobs.desk import Desk
@@ -165,6 +165,11 @@ def chosen(wishes: Mapping[str, Any]) -> dict[str, Any]:
     given = dict(wishes)
     if (name := given.pop("model", None)) is not None:
         given["model"] = fetched_model(name)
+    names = [given[part] for part in PARTS if given.get(part)]
+    names += [name for part in PARTS_SEVERAL for name in given.get(part) or ()]
+    for name in names:
+        if not isinstance(name, str) or {"/", "\\"} & set(name) or name.startswith("."):
+            raise UsageError(f"{str(name)[:60]!r} is no name of a part; name one of the models' folder, no path.")
     return given
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from danqing import settings
 from danqing.errors import UsageError, unknown
+from danqing.home import PARTS, PARTS_SEVERAL
 
 PAINTING = ("n", "seed", "style", "steps", "guidance", "negative", "size", "transparent", "chaos", "model", "sampler")
+DRESS = (*PARTS, *PARTS_SEVERAL, "control_kind", "control_strength")
 STYLIZING = ("weights", "strength", "keep_colours", "brush", "size", "engine", "seed")
 TRAINING = ("family", "minutes", "steps", "seed", "doctor", "data")
 SKETCHES = "sketch-*.webp"
@@ -16,11 +18,11 @@ MOST = 64
 """pictures of one job"""
 TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("prompt", "negative", "text", "style", "then", "name", "family", "data", "doctor", "model", "lang",
-                     "keep_colours", "engine", "label", "sampler"), (str,)),
+                     "keep_colours", "engine", "label", "sampler", "control_kind", *PARTS), (str,)),
     **dict.fromkeys(("n", "seed", "steps", "size", "extend"), (int,)),
-    **dict.fromkeys(("guidance", "chaos", "strength", "brush", "minutes"), (int, float)),
+    **dict.fromkeys(("guidance", "chaos", "strength", "brush", "minutes", "control_strength"), (int, float)),
     **dict.fromkeys(("transparent", "tile", "add", "layers", "again"), (bool,)),
-    **dict.fromkeys(("weights", "styles", "models"), (list,)),
+    **dict.fromkeys(("weights", "styles", "models", *PARTS_SEVERAL), (list,)),
 }  # fmt: skip
 """what a wish of that name must be"""
 SIZED = ("paint", "vary", "blend")
@@ -44,8 +46,8 @@ class Wanted:
 
 JOBS: dict[str, Wanted] = {
     "paint": Wanted(
-        ("prompt", *PAINTING, "tile", "strength", "add", "layers", "extend", "then"),
-        ("image", "mask", "style_ref", "image_prompt"),
+        ("prompt", *PAINTING, "tile", "strength", "add", "layers", "extend", "then", *DRESS),
+        ("image", "mask", "style_ref", "image_prompt", "control"),
         files=("reading.json", SKETCHES),
     ),
     "vary": Wanted(("text", "strength", *PAINTING), ("picture",), (), (SKETCHES,), ("picture",)),

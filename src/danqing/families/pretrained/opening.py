@@ -64,17 +64,21 @@ class Opened:
         fold = getattr(self.pipeline, "vae_scale_factor", None) or getattr(self.pipeline, "movq_scale_factor", None)
         return int(fold or 8)
 
-    def for_task(self, task: str) -> Any:
+    def for_task(self, task: str, controlnet: Any = None) -> Any:
         """The pipeline that does `task`, with the same weights. Raises UsageError where the model has none."""
         import diffusers
 
+        more = {} if controlnet is None else {"controlnet": controlnet}
         try:
             with quiet():
-                made = getattr(diffusers, TASKS[task][0]).from_pipe(self.pipeline)
+                made = getattr(diffusers, TASKS[task][0]).from_pipe(self.pipeline, **more)
         except ValueError:
             made = None
         if made is None or not self.suits(task):
-            raise UsageError(f"{self.path.name} ({self.kind}) cannot {TASKS[task][1]}; take another model for that.")
+            led = " led by a ControlNet" if more else ""
+            raise UsageError(
+                f"{self.path.name} ({self.kind}) cannot {TASKS[task][1]}{led}; take another model for that."
+            )
         made.set_progress_bar_config(disable=True)
         return made
 

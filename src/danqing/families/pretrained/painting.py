@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from danqing.errors import UsageError
+from danqing.families.pretrained.dressing import Dressed
 from danqing.families.pretrained.encoding import Said
-from danqing.families.pretrained.opening import Opened, quiet
+from danqing.families.pretrained.opening import quiet
 from danqing.families.pretrained.samplers import scheduler
 from danqing.nn.chance import generator
 
@@ -40,8 +42,11 @@ class Shot:
     """(1, 1, H, W) 1 where to paint"""
     strength: float = 1.0
     tile: bool = False
-    more: dict[str, Any] | None = None
-    """arguments of parts that were added: the picture of a ControlNet, of an IP-Adapter"""
+    control: Tensor | None = None
+    """(1, 3, H, W) in [0, 1]: what a ControlNet is led by"""
+    control_strength: float = 1.0
+    seen: Image.Image | None = None
+    """what an IP-Adapter looks at"""
 
     @property
     def task(self) -> str:
@@ -57,10 +62,10 @@ class Developed:
 
 
 @torch.no_grad()
-def develop(opened: Opened, shot: Shot, on_step: Step | None = None) -> Developed:
+def develop(model: Dressed, shot: Shot, on_step: Step | None = None) -> Developed:
     """Raises UsageError where memory does not suffice."""
-    pipeline = opened.for_task(shot.task)
-    pipeline.scheduler = scheduler(opened.pipeline, shot.sampler)
+    pipeline = model.for_task(shot.task)
+    pipeline.scheduler = scheduler(model.opened.pipeline, shot.sampler)
     wishes = arguments(pipeline, shot, on_step)
     try:
         with quiet(), tiled(pipeline, shot.tile):
@@ -86,13 +91,18 @@ def arguments(pipeline: Any, shot: Shot, on_step: Step | None) -> dict[str, Any]
     steps = whole_steps(shot)
     wanted: dict[str, Any] = {
         **shot.said.wishes, "num_inference_steps": steps, "guidance_scale": shot.guidance, "width": wide,
-        "height": high, "generator": generator("picture", shot.seed), "output_type": "pt", **(shot.more or {}),
+        "height": high, "generator": generator("picture", shot.seed), "output_type": "pt",
     }  # fmt: skip
     if shot.image is not None:
         wanted |= {"image": shot.image, "strength": shot.strength}
     if shot.mask is not None:
         wanted |= {"mask_image": shot.mask}
     takes = inspect.signature(pipeline.__call__).parameters
+    if shot.control is not None:
+        leads = "control_image" if "control_image" in takes else "image"
+        wanted |= {leads: shot.control, "controlnet_conditioning_scale": shot.control_strength}
+    if shot.seen is not None:
+        wanted["ip_adapter_image"] = shot.seen
     if on_step:
         told = on_step
         count = max(1, round(steps * shot.strength) if shot.image is not None else steps)

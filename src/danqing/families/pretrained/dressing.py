@@ -1,0 +1,176 @@
+"""What is put on a model for some pictures and taken off again: LoRA, textual inversions, a ControlNet, an IP-Adapter,
+a tiny decoder. Files are safetensors; a folder is laid out as diffusers has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from danqing.errors import BadInputError, BadWeightsError, DanqingError, NotFoundError, UsageError
+from danqing.families.pretrained.opening import DTYPES, Opened, quiet
+
+MISFITS = (ValueError, RuntimeError, KeyError, OSError, AttributeError, TypeError, IndexError)
+"""what libraries raise for weights that are not what they are taken for"""
+
+
+@dataclass(frozen=True)
+class Dress:
+    """Files and folders; equal ones are put on once for all pictures that want them."""
+
+    loras: tuple[tuple[Path, float], ...] = ()
+    """a file and how strongly it is mixed in"""
+    embeddings: tuple[Path, ...] = ()
+    """textual inversions; each is called by the name of its file"""
+    controlnet: Path | None = None
+    adapter: Path | None = None
+    """an IP-Adapter's file, with a folder image_encoder beside it"""
+    adapter_strength: float = 0.6
+    decoder: Path | None = None
+    """a folder with an AutoencoderTiny"""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        several = (*(path for path, _ in self.loras), *self.embeddings, self.controlnet, self.adapter, self.decoder)
+        return tuple(path for path in several if path is not None)
+
+
+@dataclass(eq=False)
+class Dressed:
+    """A model with what was put on it."""
+
+    opened: Opened
+    controlnet: Any = None
+    adapter: bool = False
+    decoder: Any = None
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def for_task(self, task: str) -> Any:
+        pipeline = self.opened.for_task(task, self.controlnet)
+        if self.decoder is not None:
+            pipeline.vae = self.decoder
+        return pipeline
+
+
+@contextmanager
+def dressed(opened: Opened, dress: Dress) -> Iterator[Dressed]:
+    """Put on, and take off at the end, whatever happens. Raises NotFoundError, BadInputError, BadWeightsError."""
+    for path in dress.files:
+        check(path)
+    made = Dressed(opened)
+    with ExitStack() as stack:
+        for put_on, wanted in ((loras, dress.loras), (embeddings, dress.embeddings), (adapter, dress.adapter)):
+            if wanted:
+                stack.callback(put_on(opened, dress, made))
+        if dress.controlnet:
+            made.controlnet = part(opened, dress.controlnet, "ControlNet", "controlnet")
+        if dress.decoder:
+            made.decoder = part(opened, dress.decoder, "AutoencoderTiny", "decoder")
+        yield made
+
+
+def check(path: Path) -> None:
+    if not path.exists():
+        raise NotFoundError(f"There is no {path}; name a .safetensors file or a folder.")
+    if path.is_file() and path.suffix != ".safetensors":
+        raise BadInputError(f"{path} is no safetensors file; other formats can run code and are not read.")
+
+
+@contextmanager
+def fitting(path: Path, what: str) -> Iterator[None]:
+    """A misfit as one sentence."""
+    try:
+        with quiet():
+            yield
+    except DanqingError:
+        raise
+    except MISFITS as error:
+        reason = str(error).strip().split("\n")[0][:160]
+        raise BadWeightsError(f"{path} is no {what} for this model ({reason}); take another.") from None
+
+
+def loras(opened: Opened, dress: Dress, made: Dressed) -> Callable[[], None]:
+    """arXiv 2106.09685: W + weight B A. kohya's names and peft's are both read."""
+    pipeline = opened.pipeline
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise UsageError(f"A {opened.kind} takes no LoRA; leave --lora out.")
+    names = []
+    for number, (path, _) in enumerate(dress.loras):
+        names.append(f"lora{number}")
+        try:
+            with fitting(path, "LoRA"):
+                pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=names[-1])
+                if not any(names[-1] in there for there in pipeline.get_list_adapters().values()):
+                    raise ValueError("none of its weights belongs here")
+        except DanqingError:
+            pipeline.unload_lora_weights()
+            raise
+    pipeline.set_adapters(names, [weight for _, weight in dress.loras])
+    return pipeline.unload_lora_weights
+
+
+def embeddings(opened: Opened, dress: Dress, made: Dressed) -> Callable[[], None]:
+    """Textual inversion (arXiv 2208.01618): new signs for a text encoder."""
+    from safetensors.torch import load_file
+
+    pipeline = opened.pipeline
+    if not hasattr(pipeline, "load_textual_inversion"):
+        raise UsageError(f"A {opened.kind} takes no textual inversions; leave --embedding out.")
+    for path in dress.embeddings:
+        with fitting(path, "textual inversion"):
+            state = load_file(path)
+            for part_name, encoder, tokenizer in encoders_of(pipeline, state):
+                vectors = {"emb_params": state[part_name]} if part_name else state
+                pipeline.load_textual_inversion(vectors, token=path.stem, text_encoder=encoder, tokenizer=tokenizer)
+    return pipeline.unload_textual_inversion
+
+
+def encoders_of(pipeline: Any, state: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Which weights are for which encoder: those of SDXL are named clip_l and clip_g."""
+    if "clip_g" in state:
+        yield "clip_l", pipeline.text_encoder, pipeline.tokenizer
+        yield "clip_g", pipeline.text_encoder_2, pipeline.tokenizer_2
+    else:
+        yield "", pipeline.text_encoder, pipeline.tokenizer
+
+
+def adapter(opened: Opened, dress: Dress, made: Dressed) -> Callable[[], None]:
+    """IP-Adapter (arXiv 2308.06721): a picture beside the words."""
+    path, pipeline = dress.adapter, opened.pipeline
+    assert path is not None
+    if not hasattr(pipeline, "load_ip_adapter"):
+        raise UsageError(f"A {opened.kind} takes no IP-Adapter; leave --adapter out.")
+    eyes = path.parent / "image_encoder"
+    if not eyes.is_dir() and getattr(pipeline, "image_encoder", None) is None:
+        raise NotFoundError(f"There is no folder image_encoder beside {path}; an IP-Adapter sees by it.")
+    with fitting(path, "IP-Adapter"):
+        pipeline.load_ip_adapter(
+            str(path.parent), subfolder="", weight_name=path.name, image_encoder_folder="image_encoder",
+            local_files_only=True,
+        )  # fmt: skip
+        pipeline.set_ip_adapter_scale(dress.adapter_strength)
+    made.adapter = True
+    return pipeline.unload_ip_adapter
+
+
+def part(opened: Opened, path: Path, family: str, what: str) -> Any:
+    """A network of its own folder: any class of diffusers whose name ends with `family` or holds it."""
+    import json
+
+    import diffusers
+
+    try:
+        kind = json.loads((path / "config.json").read_text(encoding="utf-8"))["_class_name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInputError(f"{path} is no {what}; name a folder with its config.json and weights.") from None
+    if family not in str(kind):
+        raise BadInputError(f"{path} is a {kind}, no {what}; name another folder.")
+    with fitting(path, what):
+        found = getattr(diffusers, kind).from_pretrained(
+            path, local_files_only=True, use_safetensors=True, torch_dtype=DTYPES[opened.precision]
+        )
+    return found.eval().requires_grad_(False).to(opened.pipeline.device, memory_format=torch.channels_last)

@@ -13,6 +13,7 @@ from danqing.cli.latents import edit, reconstruct
 from danqing.cli.models import list_models, show_model
 from danqing.cli.painting import interpolate, sample
 from danqing.cli.presets import list_presets, show_preset
+from danqing.cli.pulling import check_model, fetched_models, pull_model
 from danqing.cli.replaying import info, replay
 from danqing.cli.schooling import train_painter, train_styler
 from danqing.cli.searching import search
@@ -40,7 +41,7 @@ def group(name: str, about: str) -> typer.Typer:
 
 data = group("data", "Data sets: build and look at them.")
 gallery = group("gallery", "The pictures of the studio.")
-models = group("models", "Trained models.")
+models = group("models", "Models that were trained here, and pretrained ones.")
 styles = group("styles", "Manners for stylize.")
 presets = group("presets", "Presets: named models with the training that suits them.")
 
@@ -72,6 +73,9 @@ command(data, "check", "danqing data check my-photos --fix my-photos-clean")(che
 command(data, "show", "danqing data show my-photos --sheet photos.png")(show_data)
 command(models, "list")(list_models)
 command(models, "show", "danqing models show flow-28-fashion-mnist")(show_model)
+command(models, "pull", "danqing models pull hf:stabilityai/sd-turbo")(pull_model)
+command(models, "fetched")(fetched_models)
+command(models, "check", "danqing models check sd-turbo")(check_model)
 command(styles, "list")(list_styles)
 command(styles, "show")(show_style)
 command(styles, "sheet")(sheet_of_styles)

@@ -78,6 +78,8 @@ class Commission:
     """an IP-Adapter: it looks at `style_ref` or at `pictures`"""
     decoder: str = ""
     """a tiny decoder, for speed"""
+    engine: str = ""
+    """what a pretrained model runs on: openvino, or PyTorch if empty"""
     then: str = ""
     """what is done to the painted picture: "stylize:" and a manner that comes with Danqing"""
 

@@ -99,7 +99,7 @@ def settled(commission: Commission) -> Commission:
     size = commission.size or SIZES[0]
     if size not in SIZES:
         raise UsageError(f"A size of {size} is not possible; choose {', '.join(map(str, SIZES))}.")
-    for name in ("sampler", *PARTS, *PARTS_SEVERAL):
+    for name in ("sampler", "engine", *PARTS, *PARTS_SEVERAL):
         if getattr(commission, name):
             raise UsageError(f"--{OPTIONS.get(name, name)} is for pretrained models (--model FOLDER); leave it out.")
     guidance = GUIDANCE if commission.guidance is None else commission.guidance

@@ -19,7 +19,7 @@ from danqing.api.painting import check_count
 from danqing.api.studios import stamp
 from danqing.api.texttopicture import Done, Sketch, fulfilled, restyled
 from danqing.errors import UsageError, unknown
-from danqing.families.pretrained.dressing import Dress, dressed
+from danqing.families.pretrained.dressing import Dress, check_engine, dressed
 from danqing.families.pretrained.encoding import Said, said
 from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.hints import HINTS
@@ -102,6 +102,7 @@ def orders_of_pretrained(studio: Pretrained, commission: Commission, n: int, see
     check_count(n, seed)
     check(studio, commission)
     dress = dress_of(commission)
+    check_engine(dress)
     size, ground = ground_of(studio.opened, commission)
     return [Plate(dress, one, commission, recipe_of(studio, commission, dress, one, size, ground), size, ground)
             for one in range(seed, seed + n)]  # fmt: skip
@@ -114,6 +115,7 @@ def dress_of(commission: Commission) -> Dress:
     return Dress(
         tuple((part_place(path), 1.0 if weight is None else weight) for path, weight in loras),
         tuple(map(part_place, commission.embeddings)),
+        engine=commission.engine,
         **one_of,
     )
 

@@ -89,6 +89,8 @@ class Wishes(Look, total=False):
     """an IP-Adapter's file or name; it looks at `style_ref` or `image_prompt`"""
     decoder: str
     """a tiny decoder's folder or name, for speed"""
+    engine: str
+    """"openvino" compiles a pretrained model for this processor, once for every size; else PyTorch"""
     tile: bool
     """edges that meet"""
     layers: bool

@@ -117,6 +117,9 @@ def paint(
         str | None, typer.Option(metavar="FILE", help="An IP-Adapter; sees --style-ref or --image-prompt.")
     ] = None,
     decoder: Annotated[str | None, typer.Option(metavar="FOLDER", help="A tiny decoder, for speed.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="openvino compiles a pretrained model, once for every size; faster afterwards.")
+    ] = None,
     then: Annotated[
         str | None, typer.Option(metavar="stylize:MANNER", help="Paint the result in a manner of `styles list`.")
     ] = None,
@@ -134,7 +137,7 @@ def paint(
                    mask=mask, add=add, extend=extend, style_ref=style_ref,
                    image_prompt=image_prompt, then=then, loras=lora, embeddings=embedding, controlnet=controlnet,
                    control=control, control_kind=control_kind, control_strength=control_strength,
-                   adapter=adapter, decoder=decoder)  # fmt: skip
+                   adapter=adapter, decoder=decoder, engine=engine)  # fmt: skip
     wishes |= {"layers": False} if whole else {}
     if from_file is not None:
         return paint_file(talk, from_file, n, seed, wishes, Finish(svg, sources, False, resume=True), out, model)

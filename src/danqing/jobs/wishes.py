@@ -10,7 +10,7 @@ from danqing.errors import UsageError, unknown
 from danqing.home import PARTS, PARTS_SEVERAL
 
 PAINTING = ("n", "seed", "style", "steps", "guidance", "negative", "size", "transparent", "chaos", "model", "sampler")
-DRESS = (*PARTS, *PARTS_SEVERAL, "control_kind", "control_strength")
+DRESS = (*PARTS, *PARTS_SEVERAL, "control_kind", "control_strength", "engine")
 STYLIZING = ("weights", "strength", "keep_colours", "brush", "size", "engine", "seed")
 TRAINING = ("family", "minutes", "steps", "seed", "doctor", "data")
 SKETCHES = "sketch-*.webp"

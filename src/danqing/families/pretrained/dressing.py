@@ -11,9 +11,12 @@ from typing import Any
 
 import torch
 
-from danqing.errors import BadInputError, BadWeightsError, DanqingError, NotFoundError, UsageError
+from danqing.errors import BadInputError, BadWeightsError, DanqingError, NotFoundError, UsageError, unknown
+from danqing.families.pretrained import compiled
+from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.opening import DTYPES, Opened, quiet
 
+ENGINES = ("", compiled.OPENVINO)
 MISFITS = (ValueError, RuntimeError, KeyError, OSError, AttributeError, TypeError, IndexError)
 """what libraries raise for weights that are not what they are taken for"""
 
@@ -32,6 +35,8 @@ class Dress:
     adapter_strength: float = 0.6
     decoder: Path | None = None
     """a folder with an AutoencoderTiny"""
+    engine: str = ""
+    """openvino compiles the two large networks; empty is PyTorch"""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -61,11 +66,14 @@ def dressed(opened: Opened, dress: Dress) -> Iterator[Dressed]:
     """Put on, and take off at the end, whatever happens. Raises NotFoundError, BadInputError, BadWeightsError."""
     for path in dress.files:
         check(path)
+    check_engine(dress)
     made = Dressed(opened)
     with ExitStack() as stack:
         for put_on, wanted in ((loras, dress.loras), (embeddings, dress.embeddings), (adapter, dress.adapter)):
             if wanted:
                 stack.callback(put_on(opened, dress, made))
+        if dress.engine:
+            stack.callback(compiled.put_on(opened, fingerprint(opened.path)[:16]))
         if dress.controlnet:
             made.controlnet = part(opened, dress.controlnet, "ControlNet", "controlnet")
         if dress.decoder:
@@ -78,6 +86,13 @@ def check(path: Path) -> None:
         raise NotFoundError(f"There is no {path}; name a .safetensors file or a folder.")
     if path.is_file() and path.suffix != ".safetensors":
         raise BadInputError(f"{path} is no safetensors file; other formats can run code and are not read.")
+
+
+def check_engine(dress: Dress) -> None:
+    if dress.engine not in ENGINES:
+        raise unknown("engine", dress.engine, filter(None, ENGINES))
+    if dress.engine and (dress.loras or dress.controlnet or dress.adapter):
+        raise UsageError("The engine openvino takes no LoRA, ControlNet or IP-Adapter; leave --engine out for them.")
 
 
 @contextmanager

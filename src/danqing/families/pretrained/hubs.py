@@ -57,7 +57,7 @@ class HuggingFace:
             import huggingface_hub
             import huggingface_hub.errors
             import huggingface_hub.file_download
-            from huggingface_hub.utils import build_hf_headers
+            from huggingface_hub.utils._headers import build_hf_headers
         except ImportError:
             raise MissingExtraError("Fetching models", "sd") from None
         self.library, self.headers = huggingface_hub, build_hf_headers
@@ -75,7 +75,7 @@ class HuggingFace:
             File(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else None, one.blob_id)
             for one in found.siblings or ()
         )
-        card = found.card_data or {}
+        card: Any = found.card_data or {}
         licence = str(card.get("license_name") or card.get("license") or "not said")
         return Listing(repository, str(found.sha), licence, files, f"{self.endpoint}/{repository}")
 

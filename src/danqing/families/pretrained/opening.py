@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class Opened:
     """words to pictures; `for_task` has the others, which share its weights"""
     path: Path
     precision: str
+    kept: dict[str, Any] = field(default_factory=dict)
+    """what was made of it and is wanted again"""
 
     @property
     def kind(self) -> str:

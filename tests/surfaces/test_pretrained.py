@@ -3,13 +3,14 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from fastapi.testclient import TestClient
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_models
@@ -22,6 +23,11 @@ from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.hints import HINTS
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_png
+from danqing.jobs import Place
+from danqing.jobs.remote import API
+from danqing.jobs.worker import worker_of
+from danqing.server import a1111, openai
+from danqing.server.app import create_app
 
 SMALL = {"steps": 2, "size": 64}
 RNG = np.random.default_rng(0)
@@ -427,6 +433,78 @@ def test_the_fingerprint_is_that_of_the_weights(models: Path, tmp_path: Path) ->
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
     assert fingerprint(copy) != fingerprint(models / "sd")
+
+
+# The server.
+
+
+@pytest.fixture
+def shelf(models: Path, parts: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with every tiny model and a LoRA in its folder of models."""
+    home = tmp_path / "home"
+    (home / "models").mkdir(parents=True)
+    for path in models.iterdir():
+        (home / "models" / path.name).symlink_to(path)
+    shutil.copy(parts["peft"], home / "models" / "ink.safetensors")
+    monkeypatch.setenv("DANQING_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def studio(shelf: Path, tmp_path: Path) -> Iterator[tuple[TestClient, Place]]:
+    place = Place(tmp_path / "studio")
+    app: Any = create_app(place, "a-long-token", ["127.0.0.1:7860"])
+    auth = {"authorization": "Bearer a-long-token"}
+    with TestClient(app, base_url="http://127.0.0.1:7860", headers=auth) as client:
+        yield client, place
+
+
+def done(studio: tuple[TestClient, Place], wishes: dict[str, Any]) -> dict[str, Any]:
+    client, place = studio
+    job = client.post(f"{API}/jobs", json={"kind": "paint", "wishes": wishes}).json()
+    worker_of(place).work_once()
+    found: dict[str, Any] = client.get(f"{API}/jobs/{job['id']}").json()
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(tiny_models.MADE))
+def test_the_server_paints_with_every_kind(studio: tuple[TestClient, Place], shelf: Path, name: str) -> None:
+    client, _ = studio
+    assert client.get(f"{API}/models").json()["models"] == sorted(tiny_models.MADE)
+    job = done(studio, {"prompt": "a cat", "model": name, "n": 2, "steps": 2, "size": "96x64", "seed": 3})
+    assert job["state"] == "done", job["message"]
+    entry = client.get(f"{API}/pictures/{job['pictures'][1]}").json()
+    assert entry["recipe"]["model"] == name and entry["recipe"]["seed"] == 4
+    data = client.get(f"{API}/pictures/{job['pictures'][1]}/file").content
+    path = shelf / "again.png"
+    path.write_bytes(data)
+    assert api.replay(path, shelf / "models" / name).result().same
+
+
+def test_the_server_takes_names_of_parts_and_no_paths(studio: tuple[TestClient, Place], shelf: Path) -> None:
+    common = {"prompt": "a cat", "model": "sd", "n": 1, "steps": 2, "size": 64}
+    assert done(studio, {**common, "loras": ["ink:0.5"]})["state"] == "done"
+    secret = shelf / "models" / "ink.safetensors"
+    for wishes in ({"loras": [str(secret)]}, {"model": str(shelf / "models" / "sd")}, {"model": "nothing"},
+                   {"controlnet": "../models/sd"}, {"adapter": ".hidden"}):  # fmt: skip
+        job = done(studio, {**common, **wishes})
+        assert job["state"] == "failed" and str(shelf.parent) not in job["message"].replace(str(secret)[:60], "")
+
+
+def test_other_programs_name_a_model(studio: tuple[TestClient, Place]) -> None:
+    client, _ = studio
+    assert [one["id"] for one in client.get("/v1/models").json()["data"]][:2] == ["danqing", "flux"]
+    assert "sdxl" in [one["model_name"] for one in client.get("/sdapi/v1/sd-models").json()]
+    wishes = openai.painting({"prompt": "a cat", "model": "sd", "size": "1024x1792"})
+    assert (wishes["model"], wishes["size"]) == ("sd", "1024x1792")
+    assert "model" not in openai.painting({"prompt": "a cat", "model": "gpt-image-1"})
+    options = {"sd_model_checkpoint": "danqing"}
+    asked = {"prompt": "a cat", "width": 768, "height": 512, "override_settings": {"sd_model_checkpoint": "sdxl"}}
+    wishes = a1111.painting(asked, [], options)
+    assert (wishes["model"], wishes["size"]) == ("sdxl", "768x512")
+    assert "sd.safetensors" in client.get("/models/checkpoints").json()
+    loader = client.get("/object_info/CheckpointLoaderSimple").json()["CheckpointLoaderSimple"]
+    assert "sdxl.safetensors" in loader["input"]["required"]["ckpt_name"][0]
 
 
 # The command line.

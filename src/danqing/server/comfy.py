@@ -23,6 +23,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.datastructures import UploadFile
 
 from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.home import fetched_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_array
 from danqing.jobs import Job, Uploads, check
@@ -30,7 +31,7 @@ from danqing.jobs.job import CLOSED, OPEN
 from danqing.jobs.uploads import LARGEST, NAME
 from danqing.jobs.wishes import MOST
 from danqing.server.asking import Asker
-from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, listed, real, seed, square, whole
+from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, listed, model_of, real, seed, sides, square, whole
 from danqing.version import __version__
 
 MODEL = "danqing.safetensors"
@@ -173,11 +174,11 @@ def router(asker: Asker, memory: Memory) -> APIRouter:
 
     @routes.get("/object_info")
     def object_info() -> dict[str, Any]:
-        return NODES
+        return nodes()
 
     @routes.get("/object_info/{name}")
     def object_info_of(name: str) -> dict[str, Any]:
-        return {name: NODES[name]} if name in NODES else {}
+        return {name: nodes()[name]} if name in NODES else {}
 
     @routes.get("/system_stats")
     def system_stats() -> dict[str, Any]:
@@ -198,7 +199,7 @@ def router(asker: Asker, memory: Memory) -> APIRouter:
 
     @routes.get("/models/{folder}")
     def models(folder: str) -> list[str]:
-        return [MODEL] if folder == "checkpoints" else []
+        return checkpoints() if folder == "checkpoints" else []
 
     @routes.get("/features")
     def features() -> dict[str, Any]:
@@ -339,11 +340,13 @@ def wishes_of(graph: Graph, uploads: Uploads) -> tuple[dict[str, Any], tuple[str
         "steps": int(clamped(whole(given, "steps", 4), 1, MOST_STEPS)),
         "guidance": clamped(real(given, "cfg", 3.0), 0, MOST_GUIDANCE),
     }  # fmt: skip
+    model = checkpoint(graph, given.get("model"))
+    wishes |= {"model": model} if model else {}
     latent = followed(graph, given.get("latent_image"))
     kind = latent["class_type"]
     inputs = {name: solved(graph, value) for name, value in inputs_of(latent).items()}
     if kind.startswith("Empty"):
-        size = square(whole(inputs, "width", 512), whole(inputs, "height", 512))
+        size = (sides if model else square)(whole(inputs, "width", 512), whole(inputs, "height", 512))
         return {**wishes, "size": size, "n": int(clamped(whole(inputs, "batch_size", 1), 1, MOST))}, outputs
     upload = picture(graph, inputs.get("pixels"))
     brought: dict[str, Any] = {"n": 1, "image": upload}
@@ -360,6 +363,12 @@ def wishes_of(graph: Graph, uploads: Uploads) -> tuple[dict[str, Any], tuple[str
     elif real(given, "denoise", 1.0) < 1:
         brought["strength"] = clamped(real(given, "denoise", 1.0), 0, 1)
     return {**wishes, **brought}, outputs
+
+
+def checkpoint(graph: Graph, link: Any) -> str | None:
+    """The pretrained model that a graph loads; None for the painter of this place."""
+    loaded = inputs_of(followed(graph, link)) if isinstance(link, list) else {}
+    return model_of(str(solved(graph, loaded.get("ckpt_name", ""))).removesuffix(".safetensors"))
 
 
 def followed(graph: Graph, link: Any) -> Mapping[str, Any]:
@@ -416,6 +425,20 @@ SAMPLING = {
 }  # fmt: skip
 LATENT = {"width": WHOLE, "height": WHOLE, "batch_size": WHOLE}
 PAINTED = {"images": ("IMAGE",), "filename_prefix": TEXT}
+
+
+def checkpoints() -> list[str]:
+    """As a loader names them: our own painter first, then the pretrained ones."""
+    return [MODEL, *(f"{name}.safetensors" for name in fetched_names())]
+
+
+def nodes() -> dict[str, Any]:
+    """NODES with the models that are here now."""
+    loader = NODES["CheckpointLoaderSimple"]
+    inputs = {**loader["input"], "required": {"ckpt_name": (checkpoints(),)}}
+    return {**NODES, "CheckpointLoaderSimple": {**loader, "input": inputs}}
+
+
 NODES: dict[str, Any] = {
     name: {**shape, "name": name, "display_name": name}
     for name, shape in {

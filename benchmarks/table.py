@@ -13,6 +13,7 @@ This page is written by the commands below from `benchmarks/results/`; nothing i
 
     scripts/bench speed              # about 6 minutes
     scripts/bench quality            # about 3.5 hours on two cores; goes on where it stopped
+    python benchmarks/pretrained/compare.py --threads 2     # about 20 minutes, 10 GB of disk
 """
 PAIRS = [  # our line, the other line, what is compared, the goal or None
     ("flow-64", "peer-ddpm-64", "64 px diffusion: flow-64 / denoising-diffusion-pytorch's default U-Net", 3.0),
@@ -29,7 +30,8 @@ MEASURES = ("frechet", "f1", "precision", "recall")
 def write(results: Path, page: Path) -> None:
     """Write the page from speed.json and quality.json, where they exist."""
     parts = [INTRO]
-    for name, section in (("speed.json", speed), ("quality.json", quality)):
+    sections = (("speed.json", speed), ("quality.json", quality), ("pretrained.json", pretrained))
+    for name, section in sections:
         path = results / name
         if path.exists():
             parts.append(section(json.loads(path.read_text())))
@@ -115,6 +117,42 @@ def quality(found: dict[str, Any]) -> str:
     ]
     rows += [pair(found, family, peer) for family, peer in NAMES.items()]
     return "\n".join(rows) + "\n"
+
+
+WORK = ("one picture, 1 step", "four pictures, 1 step", "one picture, 4 steps")
+AGAINST = [  # ours, the other's, what is compared, the goal
+    ("danqing-bf16", "diffusers", "bf16 / diffusers as documented (fp32)", 1.5),
+    ("danqing-fp32", "diffusers", "fp32 / diffusers as documented (fp32)", None),
+    ("danqing-openvino", "openvino-bf16", "engine openvino / OpenVINO by hand (bf16)", 1.0),
+    ("danqing-openvino-tiny", "openvino-bf16-tiny", "the same with a tiny decoder", 1.0),
+    ("danqing-bf16-tiny", "diffusers", "bf16 with a tiny decoder / diffusers as documented: not the same work", None),
+]
+
+
+def pretrained(found: dict[str, Any]) -> str:
+    """Seconds of every contestant, then the ratios."""
+    rows, side = found["rows"], found["side"]
+    lines = [
+        "## Pretrained models",
+        "",
+        f"A model of SD-Turbo's size with random weights, {side} px, {found['threads']} threads, whole pictures",
+        "(words, steps, decoder), medians, each contestant alone in a process; the first picture is not counted.",
+        "",
+        "| seconds | " + " | ".join(WORK) + " | first picture of a process | peak memory, GB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows.values():
+        cells = [f"{row[name]:.2f}" for name in (*WORK, "first picture, s", "peak GB")]
+        lines.append(f"| {row['what']} | " + " | ".join(cells) + " |")
+    lines += ["", "| times as fast | " + " | ".join(WORK) + " | goal |", "|---|---|---|---|---|"]
+    for mine, other, title, goal in AGAINST:
+        if mine in rows and other in rows:
+            ratios = [rows[other][name] / rows[mine][name] for name in WORK]
+            cells = [f"{ratio:.2f}{' ' + verdict(round(ratio, 2) >= goal) if goal else ''}" for ratio in ratios]
+            lines.append(f"| danqing, {title} | " + " | ".join(cells) + f" | {goal or ''} |")
+    ours, theirs = rows["danqing-bf16"]["peak GB"], rows["diffusers"]["peak GB"]
+    lines += ["", f"Memory at most that of diffusers: {ours:.2f} against {theirs:.2f} GB {verdict(ours <= theirs)}."]
+    return "\n".join(lines) + "\n"
 
 
 def pair(found: dict[str, Any], family: str, peer: str) -> str:

@@ -341,3 +341,89 @@ def adapter(folder: Path, of: Path) -> Path:
     CLIPVisionModelWithProjection(eyes).save_pretrained(folder / "image_encoder")
     save_file(weights, folder / "adapter.safetensors")
     return folder / "adapter.safetensors"
+
+
+# One file, as CompVis and Stability named its weights.
+
+BLOCK = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
+         "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}  # fmt: skip
+UNET = {"conv_in": "input_blocks.0.0", "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2":
+        "time_embed.2", "conv_norm_out": "out.0", "conv_out": "out.2", "mid_block.resnets.0": "middle_block.0",
+        "mid_block.attentions.0": "middle_block.1", "mid_block.resnets.1": "middle_block.2"}  # fmt: skip
+
+
+def unet_names(blocks: int, layers: int) -> dict[str, str]:
+    """How the parts of a U-Net of ours begin -> how they begin in one file."""
+    names, number = dict(UNET), 1
+    for block in range(blocks):
+        for layer in range(layers):
+            names[f"down_blocks.{block}.resnets.{layer}"] = f"input_blocks.{number}.0"
+            names[f"down_blocks.{block}.attentions.{layer}"] = f"input_blocks.{number}.1"
+            number += 1
+        names[f"down_blocks.{block}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
+        number += block < blocks - 1
+    for block in range(blocks):
+        for layer in range(layers + 1):
+            at = f"output_blocks.{block * (layers + 1) + layer}"
+            names[f"up_blocks.{block}.resnets.{layer}"] = f"{at}.0"
+            names[f"up_blocks.{block}.attentions.{layer}"] = f"{at}.1"
+        crossed = block == 0  # of the tiny one only the first has attention
+        names[f"up_blocks.{block}.upsamplers.0.conv"] = f"{at}.{2 if crossed else 1}.conv"
+    return names
+
+
+def vae_names(blocks: int, layers: int) -> dict[str, str]:
+    names = {"encoder.conv_norm_out": "encoder.norm_out", "decoder.conv_norm_out": "decoder.norm_out"}
+    for side in ("encoder", "decoder"):
+        names |= {f"{side}.mid_block.resnets.{place}": f"{side}.mid.block_{place + 1}" for place in range(2)}
+        names[f"{side}.mid_block.attentions.0"] = f"{side}.mid.attn_1"
+    for block in range(blocks):
+        names |= {f"encoder.down_blocks.{block}.resnets.{n}": f"encoder.down.{block}.block.{n}" for n in range(layers)}
+        names[f"encoder.down_blocks.{block}.downsamplers.0"] = f"encoder.down.{block}.downsample"
+        up = blocks - 1 - block
+        names |= {f"decoder.up_blocks.{block}.resnets.{n}": f"decoder.up.{up}.block.{n}" for n in range(layers + 1)}
+        names[f"decoder.up_blocks.{block}.upsamplers.0"] = f"decoder.up.{up}.upsample"
+    return names
+
+
+def renamed(name: str, names: dict[str, str], inside: dict[str, str]) -> str:
+    """`names` for how it begins, `inside` for what follows."""
+    start = max((one for one in names if name.startswith(f"{one}.")), key=len, default="")
+    rest = name[len(start) :]
+    for mine, theirs in inside.items():
+        rest = rest.replace(f".{mine}.", f".{theirs}.")
+    return names.get(start, "") + rest if start else rest
+
+
+def single_file(path: Path) -> tuple[Path, dict[str, Any]]:
+    """A Stable Diffusion 1 as one file, and the layout that it has (the real one is larger)."""
+    from safetensors.torch import save_file
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    net, pixels = unet(cross_attention_dim=768), vae()
+    config = CLIPTextConfig(hidden_size=768, intermediate_size=64, num_hidden_layers=1, num_attention_heads=12,
+                            vocab_size=49408, projection_dim=768)  # fmt: skip
+    words = CLIPTextModel(config).eval()
+    weights = {}
+    for name, value in net.state_dict().items():
+        weights["model.diffusion_model." + renamed(name, unet_names(2, 1), BLOCK if ".resnets." in name else {})] = (
+            value
+        )
+    attention = {"to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out", "group_norm": "norm",
+                 "conv_shortcut": "nin_shortcut"}  # fmt: skip
+    for name, value in pixels.state_dict().items():
+        new = renamed(name, vae_names(4, 1), attention)
+        linear = ".mid.attn_1." in new and value.ndim == 2
+        weights[f"first_stage_model.{new}"] = value[:, :, None, None] if linear else value
+    for name, value in words.state_dict().items():
+        full = name if name.startswith("text_model.") else f"text_model.{name}"
+        weights[f"cond_stage_model.transformer.{full}"] = value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.contiguous() for name, value in weights.items()}, path)
+    plain = {part: ("diffusers", {"_class_name": type(one).__name__, **one.config})
+             for part, one in (("unet", net), ("vae", pixels))}  # fmt: skip
+    text = {"architectures": ["CLIPTextModel"], "model_type": "clip_text_model", "hidden_size": 768,
+            "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 12, "vocab_size": 49408,
+            "projection_dim": 768}  # fmt: skip
+    return path, {**plain, "text_encoder": ("transformers", text)}

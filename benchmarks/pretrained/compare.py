@@ -29,6 +29,7 @@ WAYS = {  # contestant -> what it is; ours with DANQING_PRECISION
     "danqing-bf16": "danqing, bf16",
     "danqing-bf16-tiny": "danqing, bf16, tiny decoder",
     "danqing-openvino": "danqing, OpenVINO bf16",
+    "danqing-openvino-tiny": "danqing, OpenVINO bf16, tiny decoder",
     "danqing-fp32": "danqing, fp32",
     "diffusers": "diffusers as documented, fp32",
     "diffusers-bf16": "diffusers, bf16",
@@ -103,6 +104,10 @@ def danqing_tiny(folder: Path) -> Paint:
 
 def danqing_openvino(folder: Path) -> Paint:
     return danqing(folder, engine="openvino")
+
+
+def danqing_openvino_tiny(folder: Path) -> Paint:
+    return danqing(folder, engine="openvino", decoder=str(folder / "taesd"))
 
 
 def diffusers_documented(folder: Path, **more: Any) -> Paint:
@@ -190,6 +195,7 @@ def openvino_tiny(folder: Path) -> Paint:
 
 PAINTERS: dict[str, Callable[[Path], Paint]] = {
     "danqing": danqing, "danqing-bf16-tiny": danqing_tiny, "danqing-openvino": danqing_openvino,
+    "danqing-openvino-tiny": danqing_openvino_tiny,
     "diffusers": diffusers_documented, "diffusers-bf16": diffusers_bf16, "openvino-bf16": openvino,
     "openvino-bf16-tiny": openvino_tiny,
 }  # fmt: skip

@@ -18,9 +18,11 @@ from danqing import api
 from danqing.api.studios import any_painter
 from danqing.cli import main
 from danqing.errors import BadInputError, BadWeightsError, DanqingError, NotFoundError, UsageError
+from danqing.families.pretrained import layouts
 from danqing.families.pretrained.encoding import brought_back, plain, read, said, weighted
 from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.hints import HINTS
+from danqing.families.pretrained.single import tokenizer, write_layout
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_png
 from danqing.jobs import Place
@@ -358,6 +360,78 @@ def test_edges_are_thin_lines_where_the_picture_changes() -> None:
     paper = np.full((64, 64, 3), 255, np.uint8)
     paper[30:33, 10:54] = 0
     assert (HINTS["scribble"](paper)[31, 12:52] == 255).all() and not HINTS["scribble"](paper)[:20].any()
+
+
+# One file.
+
+
+@pytest.fixture(scope="session")
+def single(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    return tiny_models.single_file(tmp_path_factory.mktemp("single") / "tiny.safetensors")
+
+
+def test_a_single_file_paints_and_replays(
+    single: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a network; its denoiser computes what the same weights do that never were in one file."""
+    path, layout = single
+    layout = {**layout, "scheduler": layouts.LAYOUTS["StableDiffusionPipeline"]["scheduler"]}
+    monkeypatch.setitem(layouts.LAYOUTS, "StableDiffusionPipeline", layout)
+    made = api.paint("a cat", 1, 0, path, **SMALL).result().pictures[0]
+    assert made.recipe.model == "tiny" and made.pixels.std() > 3
+    out = tmp_path / "one.png"
+    out.write_bytes(encode_png(made))
+    assert api.replay(out, path).result().same
+    torch.manual_seed(0)
+    plain = tiny_models.unet(cross_attention_dim=768)
+    x, words, now = torch.randn(1, 4, 8, 8), torch.randn(1, 5, 768), torch.tensor(500)
+    found = any_painter(path).opened.pipeline.unet.float()
+    with torch.no_grad():
+        torch.testing.assert_close(found(x, now, words).sample, plain(x, now, words).sample, rtol=0.05, atol=0.05)
+
+
+COUNTS = {
+    "StableDiffusionPipeline": {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
+    "StableDiffusionPipeline 2": {"unet": 865_910_724, "vae": 83_653_863, "text_encoder": 340_387_840},
+    "StableDiffusionXLPipeline": {
+        "unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840,
+    },
+}  # fmt: skip
+"""parameters of the published models"""
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+def test_the_layouts_have_as_many_parameters_as_the_published_models(kind: str, tmp_path: Path) -> None:
+    import diffusers
+    import transformers
+
+    write_layout(tmp_path, kind.split()[0], layouts.LAYOUTS[kind])
+    found = {}
+    with torch.device("meta"):
+        for part in COUNTS[kind]:
+            source, config = layouts.LAYOUTS[kind][part]
+            if source == "diffusers":
+                maker = getattr(diffusers, config["_class_name"])
+                net = maker.from_config(maker.load_config(tmp_path / part))
+            else:
+                maker = getattr(transformers, config["architectures"][0])
+                net = maker(transformers.CLIPTextConfig.from_pretrained(tmp_path / part))
+            found[part] = sum(parameter.numel() for parameter in net.parameters())
+    assert found == COUNTS[kind]
+
+
+def test_the_words_are_clip_s() -> None:
+    """Numbers that CLIP's own repository prints for its example."""
+    assert tokenizer()("a photo of a cat").input_ids == [49406, 320, 1125, 539, 320, 2368, 49407]
+    assert len(tokenizer()) == 49_408
+
+
+def test_a_lora_is_no_model(parts: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="is no whole Stable Diffusion"):
+        painted(parts["peft"])
+    (tmp_path / "text.safetensors").write_text("not at all")
+    with pytest.raises(BadWeightsError, match="broken or half fetched"):
+        painted(tmp_path / "text.safetensors")
 
 
 # Files that are not what they should be.

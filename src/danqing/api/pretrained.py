@@ -23,9 +23,10 @@ from danqing.families.pretrained.dressing import Dress, check_engine, dressed
 from danqing.families.pretrained.encoding import Said, said
 from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.hints import HINTS
-from danqing.families.pretrained.opening import PRETRAINED, Opened, open_folder
+from danqing.families.pretrained.opening import PRETRAINED, Opened
 from danqing.families.pretrained.painting import Shot, can_tile, develop
 from danqing.families.pretrained.samplers import Usual, scheduler, usual
+from danqing.families.pretrained.single import open_model
 from danqing.home import PARTS, part_place
 from danqing.images.alpha import flat
 from danqing.images.arrays import to_uint8
@@ -88,13 +89,13 @@ class Plate:
 
 
 def load_pretrained(path: Path) -> Pretrained:
-    """The model of a folder. Loaded once. Raises what `open_folder` raises."""
+    """The model of a folder or of one file. Loaded once. Raises what `open_folder` raises."""
     return _loaded(path.resolve(), stamp(path), painting(best_device()))
 
 
 @lru_cache(maxsize=1)
 def _loaded(path: Path, stamp: int, precision: str) -> Pretrained:
-    return Pretrained(open_folder(path, precision, best_device()), path.stem, fingerprint(path)[:12])
+    return Pretrained(open_model(path, precision, best_device()), path.stem, fingerprint(path)[:12])
 
 
 @orders.register

@@ -138,7 +138,7 @@ def shipped_folder() -> Path:
 
 def stamp(folder: Path) -> int:
     """Another number for other weights in the same folder."""
-    weights = folder / "weights.safetensors"
+    weights = folder if folder.is_file() else folder / "weights.safetensors"
     return weights.stat().st_mtime_ns if weights.exists() else 0
 
 

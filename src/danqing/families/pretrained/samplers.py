@@ -36,10 +36,19 @@ class Usual:
     guidance: float
 
 
+def steps_by_name(name: str) -> int | None:
+    """Of a model that learned to take few, by its name; None for others.
+
+    >>> steps_by_name("sd_turbo"), steps_by_name("v1-5-pruned")
+    (1, None)
+    """
+    return next((steps for part, steps in FEW.items() if part in name.lower()), None)
+
+
 def usual(pipeline: Any, name: str) -> Usual:
     """By its scheduler and its parts, then by its name, then as the pipeline's authors have it."""
     scheduler = type(pipeline.scheduler).__name__
-    few = next((steps for part, steps in FEW.items() if part in name.lower()), None)
+    few = steps_by_name(name)
     transformer = getattr(pipeline, "transformer", None)
     if scheduler == "LCMScheduler":
         embedded = getattr(pipeline.unet.config, "time_cond_proj_dim", None) is not None

@@ -286,6 +286,13 @@ def test_openvino_paints_the_same_but_for_rounding(models: Path, name: str, tmp_
     assert api.replay(path, models / name).result().same
 
 
+def test_openvino_with_a_tiny_decoder(models: Path, parts: dict[str, Path]) -> None:
+    wish = {"decoder": str(parts["decoder"])}
+    plain, compiled = (painted(models / "sd", **wish, engine=engine)[0].astype(int) for engine in ("", "openvino"))
+    assert np.abs(plain - compiled).mean() < 6
+    np.testing.assert_array_equal(painted(models / "sd", **wish)[0], plain)
+
+
 def test_openvino_refuses_what_it_would_not_see(models: Path, parts: dict[str, Path]) -> None:
     with pytest.raises(UsageError, match="takes no LoRA"):
         painted(models / "sd", engine="openvino", loras=[str(parts["peft"])])

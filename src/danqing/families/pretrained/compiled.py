@@ -46,6 +46,12 @@ def put_on(opened: Opened, fingerprint: str) -> Callable[[], None]:
     return take_off
 
 
+def decode_with(opened: Opened, vae: Any, fingerprint: str) -> None:
+    """Let a decoder of its own, which nobody else has, be compiled too."""
+    folder = danqing_home() / OPENVINO / f"{fingerprint}-{opened.precision}"
+    vae.decoder.forward = decoding(Compiled(Decoder, copy(vae.decoder), folder / "decoder", opened.precision))
+
+
 def networks(opened: Opened, folder: Path) -> tuple[Compiled, Compiled]:
     """Denoiser and decoder; nothing is compiled yet."""
     unet, vae = opened.pipeline.unet, opened.pipeline.vae

@@ -77,7 +77,7 @@ def dressed(opened: Opened, dress: Dress) -> Iterator[Dressed]:
         if dress.controlnet:
             made.controlnet = part(opened, dress.controlnet, "ControlNet", "controlnet")
         if dress.decoder:
-            made.decoder = part(opened, dress.decoder, "AutoencoderTiny", "decoder")
+            made.decoder = decoder(opened, dress)
         yield made
 
 
@@ -170,6 +170,18 @@ def adapter(opened: Opened, dress: Dress, made: Dressed) -> Callable[[], None]:
         pipeline.set_ip_adapter_scale(dress.adapter_strength)
     made.adapter = True
     return pipeline.unload_ip_adapter
+
+
+def decoder(opened: Opened, dress: Dress) -> Any:
+    """Loaded once for all pictures that want it."""
+    assert dress.decoder is not None
+    key = ("decoder", dress.decoder.resolve(), dress.engine)
+    if key not in opened.kept:
+        found = part(opened, dress.decoder, "AutoencoderTiny", "decoder")
+        if dress.engine:
+            compiled.decode_with(opened, found, fingerprint(dress.decoder)[:16])
+        opened.kept[key] = found
+    return opened.kept[key]
 
 
 def part(opened: Opened, path: Path, family: str, what: str) -> Any:

@@ -41,7 +41,7 @@ class Opened:
     """words to pictures; `for_task` has the others, which share its weights"""
     path: Path
     precision: str
-    kept: dict[str, Any] = field(default_factory=dict)
+    kept: dict[Any, Any] = field(default_factory=dict)
     """what was made of it and is wanted again"""
 
     @property

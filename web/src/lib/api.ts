@@ -65,6 +65,7 @@ export interface Reading {
 }
 
 export interface Styles {
+  models: string[];
   drawing: string[];
   manners: string[];
   titles: Record<string, { en: string; zh: string }>;
@@ -119,6 +120,8 @@ export const again = (id: string): Promise<Job> => ask(`/jobs/${id}/again`, json
 export const cancel = (id: string): Promise<Job> => ask(`/jobs/${id}/cancel`, json("POST", {}));
 export const jobFiles = (id: string): Promise<{ files: string[] }> => ask(`/jobs/${id}/files`);
 export const styles = (): Promise<Styles> => ask("/styles");
+/** Pretrained models that were fetched. */
+export const models = async (): Promise<string[]> => (await ask<{ models: string[] }>("/models")).models;
 export const reading = (prompt: string): Promise<Reading> => ask(`/reading?prompt=${encodeURIComponent(prompt)}`);
 export const picture = (id: string): Promise<Entry & { parents: Entry[]; children: Entry[] }> => ask(`/pictures/${id}`);
 export const like = (id: string): Promise<{ pictures: Entry[] }> => ask(`/pictures/${id}/like?count=12`);

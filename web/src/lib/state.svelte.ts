@@ -30,17 +30,31 @@ export interface Asked {
   n: number;
   transparent: boolean;
   tile: boolean;
+  /** a pretrained model; "" is the painter that comes with Danqing */
+  model: string;
+  /** of a pretrained model: 0 leaves steps, guidance and size to it */
+  its: { steps: number; guidance: number; size: number };
 }
 
 const BLANK: Asked = {
   prompt: "", negative: "", style: "noto", seed: 0, fresh: true, steps: 6, guidance: 3, chaos: 0, size: 512, n: 4,
-  transparent: false, tile: false,
+  transparent: false, tile: false, model: "", its: { steps: 0, guidance: 0, size: 0 },
 };
 const kept = JSON.parse(localStorage.getItem("asked") ?? "{}") as Partial<Asked>;
 export const asked = $state<Asked>({ ...BLANK, ...kept });
 export const remember = (): void => localStorage.setItem("asked", JSON.stringify(asked));
 
+/** What a pretrained model is asked: what it does not do is left out. */
+function asksModel(): api.Wishes {
+  const found: api.Wishes = { prompt: asked.prompt, seed: asked.seed, n: asked.n, model: asked.model };
+  for (const name of ["steps", "guidance", "size"] as const) if (asked.its[name]) found[name] = asked.its[name];
+  if (asked.negative) found.negative = asked.negative;
+  if (asked.tile) found.tile = true;
+  return found;
+}
+
 export function wishes(): api.Wishes {
+  if (asked.model && known.models.includes(asked.model)) return asksModel();
   const found: api.Wishes = {
     prompt: asked.prompt, seed: asked.seed, n: asked.n, size: asked.size, steps: asked.steps, guidance: asked.guidance,
   };
@@ -55,6 +69,13 @@ export function wishes(): api.Wishes {
 /** Take up the recipe of a picture. */
 export function remix(recipe: api.Recipe): void {
   const extra = recipe.extra ?? {};
+  asked.model = recipe.family === "pretrained" && known.models.includes(recipe.model ?? "") ? (recipe.model ?? "") : "";
+  if (asked.model) {
+    asked.its = { steps: recipe.steps ?? 0, guidance: recipe.guidance ?? 0, size: Math.max(...(recipe.size ?? [0])) };
+    Object.assign(asked, { prompt: recipe.prompt ?? "", negative: recipe.negative ?? "", seed: recipe.seed ?? 0, fresh: false, tile: !!extra.tile });
+    go("paint");
+    return;
+  }
   Object.assign(asked, {
     prompt: recipe.prompt ?? "", negative: recipe.negative ?? "", seed: recipe.seed ?? 0, fresh: false,
     steps: recipe.steps ?? BLANK.steps, guidance: recipe.guidance ?? BLANK.guidance, style: (extra.style as string) ?? "any",
@@ -141,8 +162,11 @@ setInterval(() => (clock.now = Date.now()), 1000);
 // Pictures that one room hands to another.
 
 export const handed = $state<{ canvas: string | null; restyle: string | null; blend: string[] }>({ canvas: null, restyle: null, blend: [] });
-export const known = $state<api.Styles>({ drawing: [], manners: [], titles: {}, taught: [] });
-export const askStyles = async (): Promise<void> => void Object.assign(known, (await tried(api.styles())) ?? {});
+export const known = $state<api.Styles>({ models: [], drawing: [], manners: [], titles: {}, taught: [] });
+export const askStyles = async (): Promise<void> => {
+  Object.assign(known, (await tried(api.styles())) ?? {});
+  known.models = (await tried(api.models())) ?? [];
+};
 
 /** The picture that is looked at in large; null for none. */
 export const viewed = $state<{ id: string | null }>({ id: null });

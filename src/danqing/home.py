@@ -45,12 +45,17 @@ def part_place(text: str) -> Path:
 
     Raises NotFoundError.
     """
+    return Path(text) if Path(text).exists() else fetched_part(text)
+
+
+def fetched_part(name: str) -> Path:
+    """The same by its name among the models alone, for those who may not name a path. Raises NotFoundError."""
     shelf = models_folder()
-    for path in (Path(text), shelf / text, shelf / f"{text}.safetensors"):
-        if path.exists():
-            return path
-    there = [path.name for path in shelf.glob("*") if not path.name.startswith(".")]
-    raise unknown("file or model", text, there)
+    there = {path.name: path for path in shelf.glob("*") if not path.name.startswith(".")}
+    found = there.get(name) or there.get(f"{name}.safetensors")
+    if found is None:
+        raise unknown("file or model", name, there)
+    return found
 
 
 def taught_folder() -> Path:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_models
 from danqing import api
 from danqing.api import pulling
-from danqing.api.pulling import chosen, fetched, pull, verify
+from danqing.api.pulling import chosen, fetched, verify
 from danqing.cli import main
 from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError
 from danqing.families.pretrained.hubs import File, Listing
@@ -26,6 +26,11 @@ from hub_stand_in import COMMIT, StandIn
 
 Ask = Callable[..., Any]
 REPOSITORY = "acme/tiny-sd"
+
+
+def pull(source: str, name: str | None = None, **more: Any) -> Any:
+    """With the licence agreed to."""
+    return pulling.pull(source, name, **{"agrees": lambda *_: True, **more})
 
 
 @pytest.fixture(scope="session")
@@ -93,8 +98,12 @@ def test_a_broken_line_is_gone_on_with(hub: StandIn, shelf: dict[str, Path]) -> 
 def test_a_stopped_pull_goes_on_where_it_was(hub: StandIn, shelf: dict[str, Path]) -> None:
     """What a killed process left is not fetched again."""
     whole = (shelf[REPOSITORY] / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    hub.spoil = True
+    with pytest.raises(BadInputError):  # so that the folder is there
+        pull(f"hf:{REPOSITORY}").result()
+    hub.spoil = False
     begun = models_folder() / ".tiny-sd.unfinished" / "unet" / "diffusion_pytorch_model.safetensors.part"
-    begun.parent.mkdir(parents=True)
+    begun.parent.mkdir(parents=True, exist_ok=True)
     begun.write_bytes(whole[:1_234_567])
     pull(f"hf:{REPOSITORY}").result()
     assert same_files(models_folder() / "tiny-sd", shelf[REPOSITORY])
@@ -152,6 +161,8 @@ def test_the_licence_is_asked_for_once(hub: StandIn) -> None:
         return len(asked) > 1
 
     with pytest.raises(UsageError, match="was not agreed to; nothing was fetched"):
+        pulling.pull(f"hf:{REPOSITORY}").result()
+    with pytest.raises(UsageError, match="was not agreed to; nothing was fetched"):
         pull(f"hf:{REPOSITORY}", agrees=agrees).result()
     pull(f"hf:{REPOSITORY}", agrees=agrees).result()
     pull(f"hf:{REPOSITORY}", "again", agrees=agrees).result()
@@ -187,6 +198,45 @@ def test_single_files_become_parts_by_name(hub: StandIn) -> None:
     assert (bare.pixels != inked.pixels).any()
 
 
+def test_what_another_model_left_unfinished_is_thrown_away(hub: StandIn, shelf: dict[str, Path]) -> None:
+    hub.spoil = True
+    with pytest.raises(BadInputError):
+        pull(f"hf:{REPOSITORY}", "mine").result()
+    hub.spoil = False
+    left = models_folder() / ".mine.unfinished" / "text_encoder" / "old.safetensors"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"old")
+    pull(f"ms:{REPOSITORY}", "mine").result()
+    assert not (models_folder() / "mine" / "text_encoder" / "old.safetensors").exists()
+    (models_folder() / "mine" / "unet" / "strange.safetensors").write_bytes(b"strange")
+    assert verify("mine") == ["unet/strange.safetensors"]
+
+
+def test_single_files_do_not_replace_each_other(hub: StandIn) -> None:
+    pull("hf:acme/ink").result()
+    with pytest.raises(UsageError, match=r"ink\.safetensors already, of hf:acme/ink"):
+        pull("hf:acme/several", "ink", file="peft-1.safetensors").result()
+    pull("hf:acme/several", "licences", file="peft-1.safetensors").result()
+    assert verify("ink") == [] and pulling.licences(), "the list of licences is no part"
+
+
+def test_two_pulls_of_one_name_do_not_meet(hub: StandIn) -> None:
+    first = iter(pull(f"hf:{REPOSITORY}"))
+    next(first)
+    next(first)
+    with pytest.raises(UsageError, match="Another pull of tiny-sd is at work"):
+        pull(f"ms:{REPOSITORY}").result()
+    for _ in first:
+        pass
+    assert fetched_names() == ["tiny-sd"]
+
+
+@pytest.mark.parametrize("path", ["/etc/x.json", "../up.json", "a/../../x.json", "C:\\x.json", "a\\b.json", ""])
+def test_a_listing_may_not_leave_its_folder(path: str) -> None:
+    with pytest.raises(BadInputError, match="outside of its model"):
+        chosen(listing("model_index.json", "unet/w.safetensors", path), False, None)
+
+
 def test_a_name_is_not_taken_twice(hub: StandIn) -> None:
     pull(f"hf:{REPOSITORY}").result()
     with pytest.raises(UsageError, match="is there already as tiny-sd"):
@@ -217,6 +267,10 @@ def test_each_weight_is_fetched_once() -> None:
         "model_index.json", "unet/config.json", "unet/w.safetensors", "vae/w.safetensors",
     }  # fmt: skip
     assert "unet/w.fp16.safetensors" in {file.path for file in chosen(both, True, None)}
+    shards = listing("model_index.json", "unet/w.safetensors", "unet/w.fp16-00001-of-00002.safetensors")
+    assert {file.path for file in chosen(shards, False, None)} == {"model_index.json", "unet/w.safetensors"}
+    with pytest.raises(UsageError, match="no weights in half precision"):
+        chosen(listing("model_index.json", "unet/w.safetensors"), True, None)
     only_half = listing("model_index.json", "unet/w.fp16.safetensors")
     assert {file.path for file in chosen(only_half, False, None)} == {"model_index.json", "unet/w.fp16.safetensors"}
 

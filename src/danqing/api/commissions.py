@@ -120,6 +120,8 @@ class Commission:
         for name, there in (("strength", self.strength is not None), ("extend", self.extend), ("then", self.then)):
             if self.add and there:
                 raise UsageError(f"--add changes nothing else in the picture, so --{name} does not go with it.")
+        if self.adapter and not (self.style_ref or self.pictures):
+            raise UsageError("--adapter needs a picture to look at; give one with --style-ref or --image-prompt.")
         if bool(self.controlnet) != bool(self.control):
             raise UsageError("--controlnet and --control go together: a ControlNet, and a picture that leads it.")
         if self.style_ref and self.style:

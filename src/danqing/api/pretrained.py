@@ -1,10 +1,10 @@
 """Stable Diffusion and its kin under the same commands: what a commission means for a model of diffusers."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import groupby
+from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,11 @@ from danqing.api.commissions import STRENGTH, Commission, weighted
 from danqing.api.materials import Material, blended, grown
 from danqing.api.orders import orders
 from danqing.api.painting import check_count
-from danqing.api.studios import stamp
 from danqing.api.texttopicture import Done, Sketch, fulfilled, restyled
 from danqing.errors import UsageError, unknown
 from danqing.families.pretrained.dressing import Dress, check_engine, dressed
 from danqing.families.pretrained.encoding import Said, said
-from danqing.families.pretrained.fingerprints import fingerprint
+from danqing.families.pretrained.fingerprints import DECIDES, fingerprint
 from danqing.families.pretrained.hints import HINTS
 from danqing.families.pretrained.opening import PRETRAINED, Opened
 from danqing.families.pretrained.painting import Shot, can_tile, develop
@@ -37,6 +36,10 @@ from danqing.words.reading import Reading
 
 LARGEST = 2048
 """side in pixels that is painted at once"""
+LOADED: dict[tuple[Path, float, str], "Pretrained"] = {}
+"""at most one"""
+OWN_SAMPLER = "own"
+"""the sampler a model was saved with, so that a recipe does not depend on defaults"""
 LEAST = 0.01
 """strength; at 0 there would be nothing to do"""
 
@@ -49,6 +52,8 @@ class Pretrained:
     name: str
     hash: str
     """first 12 hex digits of the sha256 of the weights"""
+    busy: RLock = field(default_factory=RLock)
+    """held while a picture is painted: what is put on for it is nobody else's"""
 
     def read(self, prompt: str) -> Reading:
         """Such a model does not say which words it knows."""
@@ -89,13 +94,19 @@ class Plate:
 
 
 def load_pretrained(path: Path) -> Pretrained:
-    """The model of a folder or of one file. Loaded once. Raises what `open_folder` raises."""
-    return _loaded(path.resolve(), stamp(path), painting(best_device()))
+    """The model of a folder or of one file. Loaded once; the last one is kept. Raises what `open_folder` raises."""
+    key = (path.resolve(), stamp(path), painting(best_device()))
+    if key not in LOADED:
+        LOADED.clear()  # before the next one is opened: there may be room for one alone
+        name = path.stem if path.is_file() else path.name
+        LOADED[key] = Pretrained(open_model(path, key[2], best_device()), name, fingerprint(path)[:12])
+    return LOADED[key]
 
 
-@lru_cache(maxsize=1)
-def _loaded(path: Path, stamp: int, precision: str) -> Pretrained:
-    return Pretrained(open_model(path, precision, best_device()), path.stem, fingerprint(path)[:12])
+def stamp(path: Path) -> float:
+    """Another number for other files in the same place."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.suffix in DECIDES]
+    return sum(file.stat().st_mtime_ns for file in files)
 
 
 @orders.register
@@ -136,10 +147,23 @@ def check(studio: Pretrained, commission: Commission) -> None:
         raise UsageError(f"A {studio.opened.kind} cannot paint edges that meet; leave --tile out.")
     if len(commission.pictures) > 1 or (commission.pictures and commission.image):
         raise UsageError(f"A {studio.opened.kind} cannot blend pictures; give one picture, or leave --model out.")
+    if commission.tile and commission.engine:
+        raise UsageError("The engine openvino cannot paint edges that meet; leave --tile or --engine out.")
+    if commission.negative and not heeds_negative(studio, commission):
+        raise UsageError(
+            f"{studio.name} heeds no --negative at a guidance of {guidance_of(studio, commission):g}; leave it out"
+            + ("." if guidance_of(studio, commission) > 1 else ", or give a --guidance above 1.")
+        )
     if commission.control_kind not in HINTS:
         raise unknown("control kind", commission.control_kind, HINTS)
     scheduler(studio.opened.pipeline, sampler_of(studio, commission))
     studio.opened.for_task(task_of(commission))
+
+
+def heeds_negative(studio: Pretrained, commission: Commission) -> bool:
+    """Models that learned their guidance (FLUX) are asked once, as all are without guidance."""
+    embedded = "true_cfg_scale" in signature(studio.opened.pipeline.__call__).parameters
+    return guidance_of(studio, commission) > 1 and not embedded
 
 
 def begun_with(commission: Commission) -> Material | None:
@@ -155,7 +179,9 @@ def task_of(commission: Commission) -> str:
 
 
 def sampler_of(studio: Pretrained, commission: Commission) -> str | None:
-    return commission.sampler or studio.usual.sampler
+    """None is the one the model was saved with."""
+    asked = commission.sampler or studio.usual.sampler
+    return None if asked == OWN_SAMPLER else asked
 
 
 def steps_of(studio: Pretrained, commission: Commission) -> int:
@@ -240,14 +266,12 @@ def recipe_of(
 ) -> Recipe:
     extra = commission.plain() | {"precision": studio.opened.precision}
     if dress.files:
-        extra["parts"] = {path.name: fingerprint(path)[:12] for path in dress.files}
+        extra["parts"] = [[path.name, fingerprint(path)[:12]] for path in dress.files]
     extra.pop("layers", None)
     own = ground is not None and ground.base is not None
     shown = (ground.base.shape[1], ground.base.shape[0]) if own and ground and ground.base is not None else size
     sampler = sampler_of(studio, commission) or type(studio.opened.pipeline.scheduler).__name__
-    extra.pop("sampler", None)
-    if commission.sampler:
-        extra["sampler"] = commission.sampler
+    extra["sampler"] = sampler_of(studio, commission) or OWN_SAMPLER
     steps, guidance = steps_of(studio, commission), guidance_of(studio, commission)
     return Recipe(studio.name, studio.hash, PRETRAINED, seed, shown, None, sampler, steps, guidance, __version__, extra,
                   commission.prompt, commission.negative)  # fmt: skip
@@ -258,31 +282,32 @@ def fulfilled_by_pretrained(
     studio: Pretrained, wanted: Sequence[Plate], done: Done, name: str = "paint", sketch: Sketch | None = None
 ) -> Generator[Progress, None, int]:
     """One after the other: no picture depends on its neighbours."""
-    place = 0
-    for dress, plates in groupby(wanted, key=lambda plate: plate.dress):
-        with dressed(studio.opened, dress) as model:
-            said: dict[tuple[str, str, bool], Said] = {}  # read once, while the same things are put on
-            for plate in plates:
+    known: Known = {}
+    for place, plate in enumerate(wanted):
 
-                def on_step(share: float, place: int = place) -> None:
-                    if sketch:
-                        sketch((place + share) / len(wanted), dict)
+        def on_step(share: float, place: int = place) -> None:
+            if sketch:
+                sketch((place + share) / len(wanted), dict)
 
-                made = develop(model, shot_of(studio, plate, said), on_step)
-                pixels = restyled(laid_back(made.picture, plate.ground), plate.commission.then, plate.seed)
-                done(place, Picture(pixels, plate.recipe))
-                place += 1
-                told = f"The model's safety checker has blackened the picture of seed {plate.seed}."
-                yield Progress(name, place / len(wanted), place, message=told if made.flagged else "")
+        with studio.busy, dressed(studio.opened, plate.dress) as model:
+            made = develop(model, shot_of(studio, plate, known), on_step)
+        pixels = restyled(laid_back(made.picture, plate.ground), plate.commission.then, plate.seed)
+        done(place, Picture(pixels, plate.recipe))
+        told = f"The model's safety checker has blackened the picture of seed {plate.seed}."
+        yield Progress(name, (place + 1) / len(wanted), place + 1, message=told if made.flagged else "")
     return len(wanted)
 
 
-def shot_of(studio: Pretrained, plate: Plate, known: dict[tuple[str, str, bool], Said]) -> Shot:
+Known = dict[tuple[Dress, str, str, bool], Said]
+"""words that were read, by what was put on the model then"""
+
+
+def shot_of(studio: Pretrained, plate: Plate, known: Known) -> Shot:
     asked, ground = plate.commission, plate.ground
     guidance = guidance_of(studio, asked)
-    words = (asked.prompt, asked.negative, guidance > 1)
+    words = (plate.dress, asked.prompt, asked.negative, guidance > 1)
     if words not in known:
-        known[words] = said(studio.opened.pipeline, *words)
+        known[words] = said(studio.opened.pipeline, *words[1:])
     control = None
     if asked.control:
         control = scaled(HINTS[asked.control_kind](np.ascontiguousarray(flat(asked.control.rgba))), plate.size)

@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from danqing.api.act import act
 from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError, unknown
+from danqing.families.pretrained.fingerprints import MANIFEST
 from danqing.families.pretrained.hubs import HUBS, File, Hub, Listing, is_right
 from danqing.families.pretrained.memory import gigabytes
 from danqing.families.pretrained.opening import HALF, INDEX
@@ -22,10 +24,12 @@ from danqing.types import Progress
 
 SOURCE = re.compile(r"(?P<hub>[a-z]+):(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 NAME = re.compile(r"[\w-][\w. -]{0,59}")
-MANIFEST = "danqing.json"
-"""what was fetched, from where, with the hash of each file"""
 LICENCES = "licences.json"
 """those that were agreed to"""
+LIST = ".fetched"
+"""folder with what is known of single files (LoRA and the like)"""
+UNFINISHED = ".unfinished.json"
+"""in an unfinished folder: what it is of"""
 PLAIN = (".json", ".txt", ".model")
 """endings of small files that a model needs: configs, vocabularies"""
 NOT_OURS = re.compile(r"(^|/)(onnx|openvino|flax|\.|.*_openvino_|flax_model|.*nonema|.*non_ema)")
@@ -51,19 +55,15 @@ class Pulled:
     """that were fetched in this call"""
 
 
-def agreed(repository: str, licence: str, page: str) -> bool:
-    return True
-
-
 @act
 def pull(
-    source: str, name: str | None = None, agrees: Agrees = agreed, half: bool = False, file: str | None = None
+    source: str, name: str | None = None, agrees: Agrees | None = None, half: bool = False, file: str | None = None
 ) -> Generator[Progress, None, Pulled]:
     """Fetch a model into Danqing's folder of models, by name from then on.
 
     source    "hf:owner/name" or "ms:owner/name", with "@revision" behind it if it is not the newest
     name      what it is called here; the repository's name if not given
-    agrees    asked once for each model's licence
+    agrees    asked once for each model's licence; without it a licence that was not agreed to yet ends the call
     half      weights in half precision, where there are such
     file      of a repository of several single files, such as LoRA, the one that is wanted
 
@@ -76,14 +76,52 @@ def pull(
     listing = hub.listing(repository, revision)
     files = chosen(listing, half, file)
     folder = models_folder() / name
+    if is_single(files):
+        folder = folder.with_name(f"{name}.safetensors")
     check_free_name(folder, source, listing)
     check_licence(listing, agrees)
-    unfinished = folder.with_name(f".{name}.unfinished")
-    fresh = sum(one.size for one in files) - there(unfinished)
-    check_room(folder, fresh)
-    yield from brought(hub, listing, files, unfinished)
-    settle(unfinished, folder, source, listing, files)
+    unfinished = models_folder() / f".{name}.unfinished"
+    with alone(unfinished):
+        kept(unfinished, source, listing, files)
+        fresh = sum(one.size for one in files) - there(unfinished)
+        check_room(folder, fresh)
+        yield from brought(hub, listing, files, unfinished)
+        settle(unfinished, folder, source, listing, files)
     return Pulled(name, folder, source, listing.revision, listing.licence, max(0, fresh))
+
+
+def is_single(files: list[File]) -> bool:
+    """A LoRA or the like: one file, which gets the name itself."""
+    return len(files) == 1
+
+
+@contextmanager
+def alone(unfinished: Path) -> Iterator[None]:
+    """One pull of a name at a time. Raises UsageError."""
+    from filelock import FileLock, Timeout
+
+    made_folder(unfinished.parent)
+    try:
+        with FileLock(unfinished.with_suffix(".lock"), timeout=0):
+            yield
+    except Timeout:
+        raise UsageError(
+            f"Another pull of {unfinished.name[1:].partition('.unf')[0]} is at work; wait for it."
+        ) from None
+
+
+def kept(unfinished: Path, source: str, listing: Listing, files: list[File]) -> None:
+    """What a stopped pull left is gone on with where it is of the same files, and thrown away elsewhere."""
+    of = {"source": source, "revision": listing.revision, "files": [asdict(file) for file in files]}
+    note = unfinished / UNFINISHED
+    try:
+        same = json.loads(note.read_text(encoding="utf-8")) == of
+    except (OSError, ValueError):
+        same = False
+    if not same:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        made_folder(unfinished)
+        write_atomic(note, json.dumps(of).encode())
 
 
 def parsed(source: str) -> tuple[Hub, str, str | None]:
@@ -105,7 +143,7 @@ def check_free_name(folder: Path, source: str, listing: Listing) -> None:
     """UsageError where another model has the name, or this one is there at the same revision."""
     if not folder.exists():
         return
-    there = manifest(folder)
+    there = manifest(folder.stem if folder.suffix == ".safetensors" else folder.name)
     if there.get("source") == source and there.get("revision") == listing.revision:
         raise UsageError(f"{source} is there already as {folder.name}; paint with --model {folder.name}.")
     raise UsageError(
@@ -113,20 +151,21 @@ def check_free_name(folder: Path, source: str, listing: Listing) -> None:
     )
 
 
-def check_licence(listing: Listing, agrees: Agrees) -> None:
+def check_licence(listing: Listing, agrees: Agrees | None) -> None:
     known, path = licences(), models_folder() / LICENCES
-    if known.get(listing.repository) == listing.licence:
+    if known.get(listing.page) == listing.licence:
         return
-    if not agrees(listing.repository, listing.licence, listing.page):
+    if agrees is None or not agrees(listing.repository, listing.licence, listing.page):
         raise UsageError(
-            f"The licence of {listing.repository} ({listing.licence}) was not agreed to; nothing was fetched."
+            f"The licence of {listing.repository} ({listing.licence}, {listing.page}) was not agreed to; nothing was "
+            "fetched."
         )
     made_folder(path.parent)
-    write_atomic(path, json.dumps({**known, listing.repository: listing.licence}, indent=1).encode())
+    write_atomic(path, json.dumps({**known, listing.page: listing.licence}, indent=1).encode())
 
 
 def licences() -> dict[str, str]:
-    """Repository -> the licence that was agreed to."""
+    """Page of a repository -> the licence that was agreed to."""
     try:
         return dict(json.loads((models_folder() / LICENCES).read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -137,7 +176,7 @@ def licence_to_ask(source: str) -> Listing | None:
     """What a source holds, where its licence has not been agreed to yet."""
     hub, repository, revision = parsed(source)
     listing = hub.listing(repository, revision)
-    return None if licences().get(repository) == listing.licence else listing
+    return None if licences().get(listing.page) == listing.licence else listing
 
 
 def check_room(folder: Path, wanted: int) -> None:
@@ -159,6 +198,11 @@ def made_folder(folder: Path) -> None:
 
 def chosen(listing: Listing, half: bool, wanted: str | None) -> list[File]:
     """The files that a model needs here. Raises BadInputError, NotFoundError, UsageError."""
+    for file in listing.files:
+        if not is_inside(file.path):
+            raise BadInputError(
+                f"{listing.page} lists a file outside of its model: {file.path[:60]!r}; do not trust it."
+            )
     by_path = {file.path: file for file in listing.files if not NOT_OURS.search(file.path)}
     if wanted is not None:
         if wanted not in by_path:
@@ -180,14 +224,25 @@ def chosen(listing: Listing, half: bool, wanted: str | None) -> list[File]:
     return [by_path[path] for path in sorted(small + one_precision([p for p in inside if p in weights], half))]
 
 
+def is_inside(path: str) -> bool:
+    """Whether a listed path stays in its folder, on every system.
+
+    >>> is_inside("unet/config.json"), is_inside("/etc/x"), is_inside("a/../../x"), is_inside("C:x")
+    (True, False, False, False)
+    """
+    return not (path.startswith("/") or ".." in path.split("/") or set(path) & set("\\:\0") or not path)
+
+
 def one_precision(weights: list[str], half: bool) -> list[str]:
-    """Each weight once: whole, or half where `half` asks for it; where only one is there, that one."""
-    whole = [path for path in weights if HALF not in path]
-    lesser = [path for path in weights if HALF in path]
+    """Each weight once: whole, or half where `half` asks for it; where only one is there, that one. UsageError."""
+    whole = [path for path in weights if not HALF.search(path)]
+    lesser = [path for path in weights if HALF.search(path)]
     parts = {Path(path).parent for path in weights}
-    preferred, other = (lesser, whole) if half else (whole, lesser)
-    complete = {Path(path).parent for path in preferred} == parts
-    return preferred if complete else other if {Path(path).parent for path in other} == parts else weights
+    if half and {Path(path).parent for path in lesser} != parts:
+        raise UsageError("That model has no weights in half precision for all its parts; leave --half out.")
+    if half:
+        return lesser
+    return whole if {Path(path).parent for path in whole} == parts else weights
 
 
 def brought(hub: Hub, listing: Listing, files: list[File], folder: Path) -> Iterator[Progress]:
@@ -247,29 +302,37 @@ def settle(unfinished: Path, folder: Path, source: str, listing: Listing, files:
     for rest in (".cache", "._____temp", ".mdl", ".msc", ".mv"):
         left = unfinished / rest
         shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+    listed = {file.path for file in files}
+    for path in list(unfinished.rglob("*")):
+        if path.is_file() and path.relative_to(unfinished).as_posix() not in listed:
+            path.unlink()
     facts = {
         "source": source, "revision": listing.revision, "licence": listing.licence, "page": listing.page,
         "fetched": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "files": [asdict(file) for file in files],
     }  # fmt: skip
-    write_atomic(unfinished / MANIFEST, json.dumps(facts, indent=1).encode())
-    if len(files) == 1 and "/" not in files[0].path:  # a LoRA or the like: one file of that name
-        write_atomic(folder.with_name(f"{folder.name}.json"), json.dumps(facts, indent=1).encode())
-        (unfinished / files[0].path).replace(folder.with_name(f"{folder.name}.safetensors"))
-        shutil.rmtree(unfinished)
-        return
     try:
+        if is_single(files):
+            made_folder(models_folder() / LIST)
+            write_atomic(models_folder() / LIST / f"{folder.stem}.json", json.dumps(facts, indent=1).encode())
+            (unfinished / files[0].path).replace(folder)
+            shutil.rmtree(unfinished)
+            return
+        write_atomic(unfinished / MANIFEST, json.dumps(facts, indent=1).encode())
         unfinished.replace(folder)
     except OSError as error:
         raise DiskError(f"{folder} could not be made ({error.strerror}); pull again, what is there is kept.") from None
 
 
-def manifest(folder: Path) -> dict[str, Any]:
-    """What is known of a model that was fetched; empty for one that was laid there by hand."""
-    try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def manifest(name: str) -> dict[str, Any]:
+    """What is known of a model or part that was fetched; empty for one that was laid there by hand."""
+    for path in (models_folder() / name / MANIFEST, models_folder() / LIST / f"{name}.json"):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def fetched() -> list[dict[str, Any]]:
@@ -278,25 +341,22 @@ def fetched() -> list[dict[str, Any]]:
     for path in sorted(models_folder().glob("[!.]*")):
         if not path.is_dir() and path.suffix != ".safetensors":
             continue
-        facts = manifest(path) if path.is_dir() else side_manifest(path)
+        name = path.stem if path.is_file() else path.name
+        facts = manifest(name)
         size = there(path) if path.is_dir() else path.stat().st_size
         known = {key: facts.get(key, "-") for key in ("source", "revision", "licence")}
-        rows.append({"name": path.stem if path.is_file() else path.name, "path": path, "bytes": size, **known})
+        rows.append({"name": name, "path": path, "bytes": size, **known})
     return rows
 
 
-def side_manifest(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
-
-
 def verify(name: str) -> list[str]:
-    """Files of a fetched model that are not what was fetched. Raises NotFoundError."""
-    folder = models_folder() / name
-    facts = manifest(folder)
-    if not facts:
+    """Files of a fetched model that are not what was fetched, and weights that were not. Raises NotFoundError."""
+    folder, single, facts = models_folder() / name, models_folder() / f"{name}.safetensors", manifest(name)
+    if not facts or not (folder.is_dir() or single.is_file()):
         raise NotFoundError(f"There is no fetched model '{name}'; look at danqing models fetched.")
     files = [File(**file) for file in facts["files"]]
-    return [file.path for file in files if not is_right(folder / file.path, file)]
+    if not folder.is_dir():
+        return [file.path for file in files if not is_right(single, file)]
+    strange = {path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors")}
+    wrong = [file.path for file in files if not is_right(folder / file.path, file)]
+    return wrong + sorted(strange - {file.path for file in files})

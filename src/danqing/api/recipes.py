@@ -13,7 +13,8 @@ from danqing.api.orders import orders
 from danqing.api.painting import sample
 from danqing.api.studios import any_painter
 from danqing.api.texttopicture import fulfilled
-from danqing.errors import UsageError
+from danqing.errors import BadInputError, UsageError
+from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.opening import PRETRAINED
 from danqing.families.text2image.shipping import FAMILY
 from danqing.home import PARTS, PARTS_SEVERAL
@@ -64,24 +65,35 @@ def painted_again(
     studio = any_painter(model)
     check_weights(recipe, studio.name, studio.hash)
     brought = {one.sha: one for one in map(material, images)}
-    wanted = orders(studio, located(from_recipe(recipe, brought), parts), 1, recipe.seed)
+    wanted = orders(studio, located(from_recipe(recipe, brought), recipe, parts), 1, recipe.seed)
     if wanted[0].recipe.extra.get("parts") != recipe.extra.get("parts"):
-        raise UsageError(f"The picture was made with {dict(recipe.extra['parts'])}; the files here are others.")
+        raise UsageError(f"The picture was made with {recipe.extra.get('parts')}; the files here are others.")
     made: dict[int, Picture] = {}
     yield from fulfilled(studio, wanted, made.__setitem__, "replay")
     return made[0]
 
 
-def located(commission: Commission, parts: Sequence[str | Path]) -> Commission:
-    """With the paths of files that a recipe knows by their names."""
-    at = {Path(part).name: str(part) for part in parts}
+def located(commission: Commission, recipe: Recipe, parts: Sequence[str | Path]) -> Commission:
+    """With the paths of files that a recipe knows by name and hash; what was not brought is looked for by name."""
+    known = recipe.extra.get("parts", [])
+    shas = {sha for _, sha in known} if all(len(one) == 2 for one in known) else set()
+    at = {sha: str(path) for path in map(Path, parts) if (sha := fingerprint(path)[:12]) in shas}
+    rest = [(name, sha) for name, sha in known] if shas else []
+    by_name = {path.name: str(path) for path in map(Path, parts)}
 
     def place(text: str) -> str:
         name, weight = weighted(text)
-        return at.get(name, name) + ("" if weight is None else f":{weight:g}")
+        if Path(name).name != name or name.startswith("."):
+            raise BadInputError(
+                f"The recipe inside the picture names a path ({name[:40]}), not a file; it is not opened."
+            )
+        entry = next((one for one in rest if name in (one[0], Path(one[0]).stem)), ("", ""))
+        if entry in rest:
+            rest.remove(entry)
+        return at.get(entry[1], by_name.get(entry[0], name)) + ("" if weight is None else f":{weight:g}")
 
-    found: dict[str, Any] = {name: place(getattr(commission, name)) for name in PARTS}
-    found |= {name: tuple(map(place, getattr(commission, name))) for name in PARTS_SEVERAL}
+    found: dict[str, Any] = {name: tuple(map(place, getattr(commission, name))) for name in PARTS_SEVERAL}
+    found |= {name: place(text) for name in PARTS if (text := getattr(commission, name))}
     return replace(commission, **found)
 
 

@@ -35,10 +35,11 @@ def pull_model(
         if not typer.confirm("Do you agree to it?", err=True):
             raise UsageError("Without that nothing is fetched.")
     try:
-        made = talk.follow(pull(source, name, half=half, file=file))
+        made = talk.follow(pull(source, name, lambda *_: True, half, file))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Stopped; what is there is kept, the same command goes on.") from None
-    talk.say(f'{made.name} is here ({made.licence}); paint with: danqing paint "a cat" --model {made.name}')
+    use = "it goes with a model, as --lora or the like" if made.folder.is_file() else f"paint with --model {made.name}"
+    talk.say(f"{made.name} is here ({made.licence}); {use}.")
     return {"name": made.name, "folder": made.folder, "source": made.source, "revision": made.revision,
             "licence": made.licence, "bytes": made.bytes}  # fmt: skip
 

@@ -18,7 +18,7 @@ from danqing import api
 from danqing.checkpoint import TRAINING
 from danqing.errors import DanqingError, NotFoundError, UsageError, unknown
 from danqing.gallery.gallery import NAME
-from danqing.home import PARTS, PARTS_SEVERAL, fetched_model, taught_file, taught_names
+from danqing.home import PARTS, PARTS_SEVERAL, fetched_model, fetched_part, taught_file, taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import read_recipe
 from danqing.jobs.desk import Desk
@@ -165,12 +165,15 @@ def chosen(wishes: Mapping[str, Any]) -> dict[str, Any]:
     given = dict(wishes)
     if (name := given.pop("model", None)) is not None:
         given["model"] = fetched_model(name)
-    names = [given[part] for part in PARTS if given.get(part)]
-    names += [name for part in PARTS_SEVERAL for name in given.get(part) or ()]
-    for name in names:
-        if not isinstance(name, str) or {"/", "\\"} & set(name) or name.startswith("."):
-            raise UsageError(f"{str(name)[:60]!r} is no name of a part; name one of the models' folder, no path.")
+    given |= {part: shelved(given[part]) for part in PARTS if given.get(part)}
+    given |= {part: [shelved(one) for one in given[part]] for part in PARTS_SEVERAL if given.get(part)}
     return given
+
+
+def shelved(text: Any) -> str:
+    """The path of what goes with a model, by its name alone; a weight stays behind it. Raises NotFoundError."""
+    name, colon, weight = str(text).rpartition(":")
+    return f"{fetched_part(name)}:{weight}" if colon else str(fetched_part(str(text)))
 
 
 def trained(job: Any, desk: Desk) -> Path:

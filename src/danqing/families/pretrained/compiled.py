@@ -22,6 +22,8 @@ from danqing.home import danqing_home
 
 OPENVINO = "openvino"
 PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+MOST_SHAPES = 4
+"""kept in memory; more are read from the disk again"""
 Inputs = dict[str, Tensor]
 
 
@@ -35,6 +37,8 @@ def put_on(opened: Opened, fingerprint: str) -> Callable[[], None]:
     unet, vae = getattr(pipeline, "unet", None), getattr(pipeline, "vae", None)
     if unet is None or vae is None or not hasattr(vae, "decoder"):
         raise UsageError(f"A {opened.kind} is not compiled by OpenVINO yet; leave --engine out.")
+    if pipeline.device.type != "cpu":
+        raise UsageError("The engine openvino is for the processor; leave --engine out on a GPU.")
     if OPENVINO not in opened.kept:
         opened.kept[OPENVINO] = networks(opened, danqing_home() / OPENVINO / f"{fingerprint}-{opened.precision}")
     denoiser, decoder = opened.kept[OPENVINO]
@@ -104,6 +108,8 @@ class Compiled:
     def __call__(self, inputs: Inputs) -> Tensor:
         key = hashlib.sha256(str([(name, tuple(x.shape)) for name, x in inputs.items()]).encode()).hexdigest()[:16]
         if key not in self.by_shape:
+            if len(self.by_shape) == MOST_SHAPES:
+                self.by_shape.pop(next(iter(self.by_shape)))
             self.by_shape[key] = self.compiled(key, inputs)
         made = self.by_shape[key]([x.float().numpy() for x in inputs.values()])[0]
         return torch.from_numpy(made.copy())

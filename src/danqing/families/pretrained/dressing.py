@@ -3,9 +3,9 @@ a tiny decoder. Files are safetensors; a folder is laid out as diffusers has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from danqing.families.pretrained import compiled
 from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.opening import DTYPES, Opened, quiet
 
+EYES = "image_encoder"
+"""folder of the network that an IP-Adapter sees by, beside its file"""
 ENGINES = ("", compiled.OPENVINO)
+MOST_WEIGHT = 5
 MISFITS = (ValueError, RuntimeError, KeyError, OSError, AttributeError, TypeError, IndexError)
 """what libraries raise for weights that are not what they are taken for"""
 
@@ -40,8 +43,10 @@ class Dress:
 
     @property
     def files(self) -> tuple[Path, ...]:
+        eyes = self.adapter.parent / EYES if self.adapter else None
         several = (*(path for path, _ in self.loras), *self.embeddings, self.controlnet, self.adapter, self.decoder)
-        return tuple(path for path in several if path is not None)
+        seen_by = eyes if eyes and any(eyes.glob("*.safetensors")) else None
+        return tuple(path for path in (*several, seen_by) if path is not None)
 
 
 @dataclass(eq=False)
@@ -52,7 +57,8 @@ class Dressed:
     controlnet: Any = None
     adapter: bool = False
     decoder: Any = None
-    kept: dict[str, Any] = field(default_factory=dict)
+    worn: str = ""
+    """names of what was put on"""
 
     def for_task(self, task: str) -> Any:
         pipeline = self.opened.for_task(task, self.controlnet)
@@ -67,15 +73,15 @@ def dressed(opened: Opened, dress: Dress) -> Iterator[Dressed]:
     for path in dress.files:
         check(path)
     check_engine(dress)
-    made = Dressed(opened)
+    made = Dressed(opened, worn=", ".join(path.name for path in dress.files))
     with ExitStack() as stack:
         for put_on, wanted in ((loras, dress.loras), (embeddings, dress.embeddings), (adapter, dress.adapter)):
             if wanted:
-                stack.callback(put_on(opened, dress, made))
+                put_on(opened, dress, made, stack)
         if dress.engine:
             stack.callback(compiled.put_on(opened, fingerprint(opened.path)[:16]))
         if dress.controlnet:
-            made.controlnet = part(opened, dress.controlnet, "ControlNet", "controlnet")
+            made.controlnet = network(opened, dress.controlnet, "ControlNet", "controlnet")
         if dress.decoder:
             made.decoder = decoder(opened, dress)
         yield made
@@ -83,14 +89,16 @@ def dressed(opened: Opened, dress: Dress) -> Iterator[Dressed]:
 
 def check(path: Path) -> None:
     if not path.exists():
-        raise NotFoundError(f"There is no {path}; name a .safetensors file or a folder.")
+        raise NotFoundError(f"There is no {path.name}; name a .safetensors file or a folder.")
     if path.is_file() and path.suffix != ".safetensors":
-        raise BadInputError(f"{path} is no safetensors file; other formats can run code and are not read.")
+        raise BadInputError(f"{path.name} is no safetensors file; other formats can run code and are not read.")
 
 
 def check_engine(dress: Dress) -> None:
     if dress.engine not in ENGINES:
         raise unknown("engine", dress.engine, filter(None, ENGINES))
+    if any(not -MOST_WEIGHT <= weight <= MOST_WEIGHT for _, weight in dress.loras):
+        raise UsageError(f"The weight of a LoRA is a number from -{MOST_WEIGHT} to {MOST_WEIGHT}, behind a colon.")
     if dress.engine and (dress.loras or dress.controlnet or dress.adapter):
         raise UsageError("The engine openvino takes no LoRA, ControlNet or IP-Adapter; leave --engine out for them.")
 
@@ -105,43 +113,49 @@ def fitting(path: Path, what: str) -> Iterator[None]:
         raise
     except MISFITS as error:
         reason = str(error).strip().split("\n")[0][:160]
-        raise BadWeightsError(f"{path} is no {what} for this model ({reason}); take another.") from None
+        raise BadWeightsError(f"{path.name} is no {what} for this model ({reason}); take another.") from None
 
 
-def loras(opened: Opened, dress: Dress, made: Dressed) -> Callable[[], None]:
+def loras(opened: Opened, dress: Dress, made: Dressed, stack: ExitStack) -> None:
     """arXiv 2106.09685: W + weight B A. kohya's names and peft's are both read."""
     pipeline = opened.pipeline
     if not hasattr(pipeline, "load_lora_weights"):
         raise UsageError(f"A {opened.kind} takes no LoRA; leave --lora out.")
+    stack.callback(pipeline.unload_lora_weights)
     names = []
     for number, (path, _) in enumerate(dress.loras):
         names.append(f"lora{number}")
-        try:
-            with fitting(path, "LoRA"):
-                pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=names[-1])
-                if not any(names[-1] in there for there in pipeline.get_list_adapters().values()):
-                    raise ValueError("none of its weights belongs here")
-        except DanqingError:
-            pipeline.unload_lora_weights()
-            raise
+        with fitting(path, "LoRA"):
+            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=names[-1])
+            if not any(names[-1] in there for there in pipeline.get_list_adapters().values()):
+                raise ValueError("none of its weights belongs here")
     pipeline.set_adapters(names, [weight for _, weight in dress.loras])
-    return pipeline.unload_lora_weights
 
 
-def embeddings(opened: Opened, dress: Dress, made: Dressed) -> Callable[[], None]:
+def embeddings(opened: Opened, dress: Dress, made: Dressed, stack: ExitStack) -> None:
     """Textual inversion (arXiv 2208.01618): new signs for a text encoder."""
     from safetensors.torch import load_file
 
     pipeline = opened.pipeline
     if not hasattr(pipeline, "load_textual_inversion"):
         raise UsageError(f"A {opened.kind} takes no textual inversions; leave --embedding out.")
+    for suffix in ("", "_2"):
+        if getattr(pipeline, f"tokenizer{suffix}", None) is not None:
+            encoder, tokenizer = getattr(pipeline, f"text_encoder{suffix}"), getattr(pipeline, f"tokenizer{suffix}")
+            stack.callback(unlearned, pipeline, encoder, tokenizer, frozenset(tokenizer.get_added_vocab()))
     for path in dress.embeddings:
         with fitting(path, "textual inversion"):
             state = load_file(path)
             for part_name, encoder, tokenizer in encoders_of(pipeline, state):
                 vectors = {"emb_params": state[part_name]} if part_name else state
                 pipeline.load_textual_inversion(vectors, token=path.stem, text_encoder=encoder, tokenizer=tokenizer)
-    return pipeline.unload_textual_inversion
+
+
+def unlearned(pipeline: Any, encoder: Any, tokenizer: Any, before: frozenset[str]) -> None:
+    """Take away what an encoder learned since. diffusers' own unloading forgets the second encoder of SDXL."""
+    new = [word for word in tokenizer.get_added_vocab() if word not in before]
+    if new:
+        pipeline.unload_textual_inversion(new, tokenizer=tokenizer, text_encoder=encoder)
 
 
 def encoders_of(pipeline: Any, state: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -153,33 +167,50 @@ def encoders_of(pipeline: Any, state: dict[str, Any]) -> Iterator[tuple[str, Any
         yield "", pipeline.text_encoder, pipeline.tokenizer
 
 
-def adapter(opened: Opened, dress: Dress, made: Dressed) -> Callable[[], None]:
+def adapter(opened: Opened, dress: Dress, made: Dressed, stack: ExitStack) -> None:
     """IP-Adapter (arXiv 2308.06721): a picture beside the words."""
     path, pipeline = dress.adapter, opened.pipeline
     assert path is not None
     if not hasattr(pipeline, "load_ip_adapter"):
         raise UsageError(f"A {opened.kind} takes no IP-Adapter; leave --adapter out.")
-    eyes = path.parent / "image_encoder"
-    if not eyes.is_dir() and getattr(pipeline, "image_encoder", None) is None:
-        raise NotFoundError(f"There is no folder image_encoder beside {path}; an IP-Adapter sees by it.")
+    eyes, own = path.parent / EYES, getattr(pipeline, "image_encoder", None)
+    if not list(eyes.glob("*.safetensors")) and own is None:
+        raise NotFoundError(f"There is no folder {EYES} in safetensors beside {path.name}; an IP-Adapter sees by it.")
+    stack.callback(blinded, pipeline, own, getattr(pipeline, "feature_extractor", None))
     with fitting(path, "IP-Adapter"):
         pipeline.load_ip_adapter(
-            str(path.parent), subfolder="", weight_name=path.name, image_encoder_folder="image_encoder",
+            str(path.parent), subfolder="", weight_name=path.name, image_encoder_folder=EYES,
             local_files_only=True,
         )  # fmt: skip
         pipeline.set_ip_adapter_scale(dress.adapter_strength)
     made.adapter = True
-    return pipeline.unload_ip_adapter
+
+
+def blinded(pipeline: Any, own: Any, extractor: Any) -> None:
+    """Take the adapter off; what the model saw by before is its own again."""
+    pipeline.unload_ip_adapter()
+    pipeline.register_modules(image_encoder=own, feature_extractor=extractor)
 
 
 def decoder(opened: Opened, dress: Dress) -> Any:
     """Loaded once for all pictures that want it."""
     assert dress.decoder is not None
-    key = ("decoder", dress.decoder.resolve(), dress.engine)
+    if getattr(opened.pipeline, "vae", None) is None:
+        raise UsageError(f"A {opened.kind} has no decoder to be exchanged; leave --decoder out.")
+    found = network(opened, dress.decoder, "AutoencoderTiny", "decoder", dress.engine)
+    theirs, ours = found.config.latent_channels, opened.pipeline.vae.config.latent_channels
+    if theirs != ours:
+        raise BadInputError(f"{dress.decoder.name} decodes latents of {theirs} numbers and the model's have {ours}.")
+    return found
+
+
+def network(opened: Opened, path: Path, family: str, what: str, engine: str = "") -> Any:
+    """`part`, loaded once for all pictures that want it."""
+    key = (path.resolve(), fingerprint(path), engine)
     if key not in opened.kept:
-        found = part(opened, dress.decoder, "AutoencoderTiny", "decoder")
-        if dress.engine:
-            compiled.decode_with(opened, found, fingerprint(dress.decoder)[:16])
+        found = part(opened, path, family, what)
+        if engine:
+            compiled.decode_with(opened, found, key[1][:16])
         opened.kept[key] = found
     return opened.kept[key]
 
@@ -193,9 +224,9 @@ def part(opened: Opened, path: Path, family: str, what: str) -> Any:
     try:
         kind = json.loads((path / "config.json").read_text(encoding="utf-8"))["_class_name"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise BadInputError(f"{path} is no {what}; name a folder with its config.json and weights.") from None
+        raise BadInputError(f"{path.name} is no {what}; name a folder with its config.json and weights.") from None
     if family not in str(kind):
-        raise BadInputError(f"{path} is a {kind}, no {what}; name another folder.")
+        raise BadInputError(f"{path.name} is a {kind}, no {what}; name another folder.")
     with fitting(path, what):
         found = getattr(diffusers, kind).from_pretrained(
             path, local_files_only=True, use_safetensors=True, torch_dtype=DTYPES[opened.precision]

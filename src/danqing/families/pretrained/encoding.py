@@ -7,6 +7,7 @@ AUTOMATIC1111 does. Other encoders (T5, Qwen) get the words as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,8 @@ def said(pipeline: Any, prompt: str, negative: str, guided: bool) -> Said:
         words = {"prompt": plain(prompt)}
         return Said(words | ({"negative_prompt": plain(negative)} if negative and guided else {}), 0)
     rows, pieces = read(pipeline, [prompt, negative] if guided else [prompt])
+    if guided and not negative and pipeline.config.get("force_zeros_for_empty_prompt"):  # SDXL learned it so
+        rows[1] = tuple(None if part is None else torch.zeros_like(part) for part in rows[1])  # type: ignore[assignment]
     names = ("", "negative_")
     wishes = {}
     for name, (embeds, pooled) in zip(names, rows, strict=False):
@@ -105,8 +108,9 @@ def tokenizer_words(tokenizer: Any, prompt: str) -> str:
     """Words that were added by a textual inversion of several signs are spelled out."""
     for word in sorted(tokenizer.get_added_vocab(), key=len, reverse=True):
         more = [f"{word}_{number}" for number in range(1, 100) if f"{word}_{number}" in tokenizer.get_added_vocab()]
-        if more and word in prompt:
-            prompt = prompt.replace(word, " ".join([word, *more]))
+        if more:
+            whole = " ".join([word, *more])
+            prompt = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", lambda _, whole=whole: whole, prompt)  # type: ignore[misc]
     return prompt
 
 

@@ -11,17 +11,21 @@ from danqing.errors import DiskError, NotFoundError
 from danqing.home import danqing_home
 from danqing.images.writing import write_atomic
 
+DECIDES = (".safetensors", ".json", ".txt", ".model")
+MANIFEST = "danqing.json"
+"""what is known of a model that was fetched; it decides nothing"""
 MOST = 1000
 """files that are remembered"""
 
 
 def fingerprint(path: Path) -> str:
-    """64 hex digits: of a file its sha256; of a folder that of its weights' names and sha256, in order."""
+    """64 hex digits: of a file its sha256; of a folder that of all that decides its pictures (weights, configs,
+    vocabularies), names and sha256 in order."""
     if path.is_file():
         return file_sha(path)
-    files = sorted(path.rglob("*.safetensors"))
-    if not files:
-        raise NotFoundError(f"There are no weights in {path}; name another folder.")
+    files = sorted(file for file in path.rglob("*") if file.suffix in DECIDES and file.name != MANIFEST)
+    if not any(file.suffix == ".safetensors" for file in files):
+        raise NotFoundError(f"There are no weights in {path.name}; name another folder.")
     lines = [f"{file_sha(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -5,6 +5,7 @@ A hub says which files a model has, with size and hash, and brings one of them, 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -178,8 +179,12 @@ class sentences:
         for one, say in self.known.items():
             if isinstance(error, one):
                 raise say(error) from None
-        if isinstance(error, OSError) and error.errno == 28:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise DiskError("The disk is full; free space and pull again, what is there is kept.") from None
+        if isinstance(error, PermissionError):
+            raise DiskError(f"{error.filename} cannot be written (no permission); set DANQING_HOME.") from None
+        if isinstance(error, (TypeError, AttributeError, NameError)):
+            return  # a fault of ours
         reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
         raise NotFoundError(f"The hub could not be reached or broke off ({reason}); {NETWORK}.") from None
 

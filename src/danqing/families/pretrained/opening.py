@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ TASKS = {
 LATENT = 4
 """channels that a U-Net has where it does not see a mask beside"""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-HALF = ".fp16."
+HALF = re.compile(r"\.fp16[.-]")
 """in the names of files with half precision"""
 ROOM = 1.2
 """memory that is needed, as a multiple of the weights"""
@@ -142,15 +143,19 @@ def library() -> Any:
 def read_index(path: Path) -> Mapping[str, Any]:
     """model_index.json, a dictionary."""
     if not path.is_dir():
-        raise NotFoundError(f"There is no model {path}; give a folder with a {INDEX}, or a .safetensors file.")
+        raise NotFoundError(f"There is no model {path.name}; give a folder with a {INDEX}, or a .safetensors file.")
     try:
         found = json.loads((path / INDEX).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise NotFoundError(f"{path} has no {INDEX}, so it is no model of diffusers; name another folder.") from None
+        raise NotFoundError(
+            f"{path.name} has no {INDEX}, so it is no model of diffusers; name another folder."
+        ) from None
     except (OSError, ValueError) as error:
-        raise BadWeightsError(f"{path / INDEX} cannot be read ({error}); fetch the model again.") from None
+        raise BadWeightsError(f"The {INDEX} of {path.name} cannot be read ({error}); fetch the model again.") from None
     if not isinstance(found, dict) or not isinstance(found.get("_class_name"), str):
-        raise BadInputError(f"{path / INDEX} names no pipeline of diffusers; only such models are run, no other code.")
+        raise BadInputError(
+            f"The {INDEX} of {path.name} names no pipeline of diffusers; only such models are run, no other code."
+        )
     return found
 
 
@@ -161,11 +166,11 @@ def check_index(path: Path, index: Mapping[str, Any], diffusers: Any) -> str:
         pipeline = getattr(diffusers, kind, None)
     if not (isinstance(pipeline, type) and issubclass(pipeline, diffusers.DiffusionPipeline)):
         raise BadInputError(
-            f"{path} is a {kind}, which diffusers {diffusers.__version__} does not know; update it or take another."
+            f"{path.name} is a {kind}, which diffusers {diffusers.__version__} does not know; update it."
         )
     own = [name for name, source in parts(index).items() if not known_source(source, diffusers)]
     if own:
-        raise BadInputError(f"{path} wants code of its own for {', '.join(own)}; such models are not run.")
+        raise BadInputError(f"{path.name} wants code of its own for {', '.join(own)}; such models are not run.")
     return kind
 
 
@@ -186,15 +191,16 @@ def check_weights(path: Path, index: Mapping[str, Any], precision: str) -> None:
     for name in parts(index):
         folder = path / name
         if not folder.is_dir():
-            raise NotFoundError(f"{path} lacks its part '{name}'; fetch the model again.")
+            raise NotFoundError(f"{path.name} lacks its part '{name}'; fetch the model again.")
         files = sorted(folder.glob("*.safetensors"))
         if not files and pickles(folder):
-            raise BadInputError(f"{folder} holds pickles, which can run code; fetch a model in safetensors.")
-        plain = [file for file in files if HALF not in file.name] or files
+            raise BadInputError(f"{path.name}/{name} holds pickles, which can run code; fetch a model in safetensors.")
+        files = [file for file in files if "non_ema" not in file.name]
+        plain = [file for file in files if not HALF.search(file.name)] or files
         total += sum(bytes_in(file, precision) for file in plain)
     if total * ROOM > bytes_free():
         raise UsageError(
-            f"{path} needs about {gigabytes(total * ROOM)} of memory and {gigabytes(bytes_free())} are free; "
+            f"{path.name} needs about {gigabytes(total * ROOM)} of memory and {gigabytes(bytes_free())} are free; "
             "close other programs or take a smaller model."
         )
 
@@ -211,7 +217,7 @@ def bytes_in(file: Path, precision: str) -> int:
         with safe_open(file, "pt") as weights:
             counts = [weights.get_slice(name).get_shape() for name in weights.keys()]  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError) as error:
-        raise BadWeightsError(f"{file} is broken or half fetched ({error}); fetch the model again.") from None
+        raise BadWeightsError(f"{file.name} is broken or half fetched ({error}); fetch the model again.") from None
     return sum(int(torch.Size(shape).numel()) for shape in counts) * DTYPES[precision].itemsize
 
 
@@ -231,7 +237,7 @@ def absent(kind: str, index: Mapping[str, Any]) -> dict[str, None]:
 def variant(path: Path) -> dict[str, str]:
     """Half precision where there is nothing else."""
     files = list(path.glob("*/*.safetensors"))
-    return {"variant": "fp16"} if files and all(HALF in file.name for file in files) else {}
+    return {"variant": "fp16"} if files and all(HALF.search(file.name) for file in files) else {}
 
 
 @contextmanager
@@ -240,10 +246,12 @@ def told(path: Path, kind: str) -> Iterator[None]:
     try:
         yield
     except MemoryError:
-        raise UsageError(f"{path} does not fit into memory; close other programs or take a smaller model.") from None
+        raise UsageError(
+            f"{path.name} does not fit into memory; close other programs or take a smaller model."
+        ) from None
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
         reason = str(error).strip().split("\n")[0][:200]
-        raise BadWeightsError(f"{path} cannot be opened as {kind}: {reason}; fetch the model again.") from None
+        raise BadWeightsError(f"{path.name} cannot be opened as {kind}: {reason}; fetch the model again.") from None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from danqing.errors import UsageError
+from danqing.errors import BadInputError, UsageError
 from danqing.families.pretrained.dressing import Dressed
 from danqing.families.pretrained.encoding import Said
 from danqing.families.pretrained.opening import quiet
@@ -65,19 +65,30 @@ class Developed:
 def develop(model: Dressed, shot: Shot, on_step: Step | None = None) -> Developed:
     """Raises UsageError where memory does not suffice."""
     pipeline = model.for_task(shot.task)
-    pipeline.scheduler = scheduler(model.opened.pipeline, shot.sampler)
+    give(pipeline, scheduler(model.opened.pipeline, shot.sampler))
     wishes = arguments(pipeline, shot, on_step)
     try:
         with quiet(), tiled(pipeline, shot.tile):
             out = pipeline(**wishes)
     except MemoryError:
         raise no_memory(shot) from None
-    except RuntimeError as error:
-        if "memory" not in str(error).lower():
+    except (RuntimeError, AttributeError, ValueError) as error:
+        if "memory" in str(error).lower():
+            raise no_memory(shot) from None
+        if not model.worn:
             raise
-        raise no_memory(shot) from None
+        reason = str(error).strip().split("\n")[0][:160]
+        raise BadInputError(f"{model.worn} does not go with {model.opened.path.name} ({reason}).") from None
     found = getattr(out, "nsfw_content_detected", None)
     return Developed(out.images[0].float().cpu() * 2 - 1, bool(found and found[0]))
+
+
+def give(pipeline: Any, one: Any) -> None:
+    """The scheduler to a pipeline, or to the decoder inside it."""
+    pipeline.scheduler = one
+    inner = getattr(pipeline, "decoder_pipe", None)
+    if inner is not None:
+        inner.scheduler = one
 
 
 def no_memory(shot: Shot) -> UsageError:

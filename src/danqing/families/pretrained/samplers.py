@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,8 @@ def steps_by_name(name: str) -> int | None:
     >>> steps_by_name("sd_turbo"), steps_by_name("v1-5-pruned")
     (1, None)
     """
-    return next((steps for part, steps in FEW.items() if part in name.lower()), None)
+    words = re.split(r"[\W_]+", name.lower())
+    return next((steps for part, steps in FEW.items() if part in words), None)
 
 
 def usual(pipeline: Any, name: str) -> Usual:
@@ -53,7 +55,9 @@ def usual(pipeline: Any, name: str) -> Usual:
     if scheduler == "LCMScheduler":
         embedded = getattr(pipeline.unet.config, "time_cond_proj_dim", None) is not None
         return Usual(None, 4, 8.5 if embedded else 1.0)
-    if few is not None or pipeline.scheduler.config.get("timestep_spacing") == "trailing":
+    settings = pipeline.scheduler.config
+    distilled = settings.get("timestep_spacing") == "trailing" and not settings.get("rescale_betas_zero_snr")
+    if few is not None or distilled:
         return Usual(None, few or 1, 0.0)
     if transformer is not None and transformer.config.get("guidance_embeds") is False:
         return Usual(None, 4, 0.0)

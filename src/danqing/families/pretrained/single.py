@@ -40,8 +40,8 @@ def open_file(path: Path, precision: str, device: str) -> Opened:
     kind = kind_of(path)
     if needed > bytes_free():
         raise UsageError(
-            f"{path} needs about {gigabytes(needed)} of memory and {gigabytes(bytes_free())} are free; close other "
-            "programs or take a smaller model."
+            f"{path.name} needs about {gigabytes(needed)} of memory and {gigabytes(bytes_free())} are free; close "
+            "other programs or take a smaller model."
         )
     pipeline = kind.split()[0]
     with tempfile.TemporaryDirectory(prefix="danqing-") as folder, quiet(), told(path, kind):
@@ -61,8 +61,8 @@ def kind_of(path: Path) -> str:
     kind = next((kind for mark, kind in MARKS.items() if mark in names), None)
     if kind is None or not any(name.startswith(NETWORK) for name in names):
         raise BadInputError(
-            f"{path} is no whole Stable Diffusion 1, 2 or XL (LoRA go with --lora); name such a file, or a folder with "
-            f"a {INDEX}."
+            f"{path.name} is no whole Stable Diffusion 1, 2 or XL (LoRA go with --lora); name such a file, or a "
+            f"folder with a {INDEX}."
         )
     return kind
 

@@ -747,3 +747,14 @@ def test_the_own_painter_says_that_samplers_are_not_its(painter_folder: Path) ->
         api.paint("cat", model=painter_folder, sampler="euler").result()
     with pytest.raises(UsageError, match="A size of 768x512 is not possible; choose 128, 256, 512, 1024"):
         api.paint("cat", model=painter_folder, size="768x512").result()
+
+
+def test_the_doctor_says_what_will_run(ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("danqing.data.pictures.free_memory", lambda: 4_000_000_000)
+    monkeypatch.setattr("danqing.families.pretrained.estimates.pace", lambda *_: 1e12)
+    monkeypatch.setenv("DANQING_PRECISION", "bf16")
+    rows = {row["name"]: row for row in ask("doctor")["pretrained"]}
+    turbo, large = rows["SD-Turbo"], rows["SDXL, 28 steps"]
+    assert turbo["fits"] and not large["fits"] and "more than is free" in large["about"]
+    assert turbo["gigabytes"] == pytest.approx(1.29 * 2 * 1.2, abs=0.06)
+    assert turbo["seconds"] == pytest.approx((804 + 2515) / 750, abs=0.1)

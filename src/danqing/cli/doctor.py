@@ -23,6 +23,9 @@ EXTRAS = {
     "clipart": "resvg_py",
     "fid": "torch_fidelity",
     "studio": "fastapi",
+    "sd": "diffusers",
+    "openvino": "openvino",
+    "cn": "modelscope_hub",
 }
 """extra -> the module that it brings"""
 
@@ -84,12 +87,31 @@ def workshop(talk: Talk) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         **machine(),
         **arithmetic(),
+        "pretrained": pretrained(),
         "extras": {extra: find_spec(module) is not None for extra, module in EXTRAS.items()},
         "home": danqing_home(),
         "fashion_mnist": "full set" if full_path().exists() else "shipped subset; danqing data build fashion-mnist",
     }
-    talk.facts(found)
+    shown = {f"{one['name']}": one["about"] for one in found["pretrained"]}
+    talk.facts({name: value for name, value in found.items() if name != "pretrained"} | shown)
     return found
+
+
+def pretrained() -> list[dict[str, Any]]:
+    """Well-known models: what they need, whether that is there, how long a picture takes here."""
+    from danqing.cli.drawing import duration
+    from danqing.data.pictures import free_memory
+    from danqing.families.pretrained.estimates import estimates
+    from danqing.nn import precision
+
+    device = precision.best_device()
+    rows = []
+    for one in estimates(precision.painting(device), free_memory(), device):
+        room = f"needs {one.gigabytes:.1f} GB" + ("" if one.fits else ", more than is free")
+        about = f"{room}; about {duration(one.seconds)} a picture"
+        rows.append({"name": one.name, "gigabytes": round(one.gigabytes, 1), "fits": one.fits,
+                     "seconds": round(one.seconds, 1), "about": about})  # fmt: skip
+    return rows
 
 
 def machine() -> dict[str, Any]:

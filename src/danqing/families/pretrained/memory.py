@@ -1,11 +1,12 @@
 """How much memory is free here, and how much is said in words."""
 
+from danqing.data.pictures import free_memory
+
 
 def bytes_free() -> float:
-    """Of working memory that programs may still take."""
-    import psutil
-
-    return float(psutil.virtual_memory().available)
+    """Of working memory that programs may still take; infinite where the system does not say."""
+    found = free_memory()
+    return float("inf") if found is None else float(found)
 
 
 def gigabytes(count: float) -> str:

@@ -56,12 +56,14 @@ class Desk:
             if not self.site.renew(self.job.id, self.worker, done):
                 raise StoppedError("The job was cancelled, or given to another.")
         if now - self.sketched > SKETCHED_EVERY and done < 1:
-            for place, pixels in seen().items():
+            shown = seen()
+            for place, pixels in shown.items():
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with atomic_path(self.folder / SKETCHES.replace("*", f"{place:03d}")) as temporary:
                     Image.fromarray(pixels).save(temporary, "WEBP", quality=60, method=0)
             self.sketched = time.monotonic()
-            self.site.renew(self.job.id, self.worker, done, SKETCHED)
+            if shown:  # a pretrained model shows none
+                self.site.renew(self.job.id, self.worker, done, SKETCHED)
 
     def clean(self) -> None:
         """Take the sketches away, now that there are pictures."""

@@ -357,34 +357,6 @@ def test_everything_at_once(models: Path, parts: dict[str, Path]) -> None:
         assert painted(models / "sd", "a mycat", **wish, **more)[0].ndim == 3
 
 
-@pytest.mark.parametrize("name", ["sd", "sdxl", "lcm"])
-def test_openvino_paints_the_same_but_for_rounding(models: Path, name: str, tmp_path: Path) -> None:
-    """In fp32 to the last grey level but a few; twice the same bytes; taken off again."""
-    plain = painted(models / name)[0]
-    made = api.paint("a cat", 1, 0, models / name, engine="openvino", **SMALL).result().pictures[0]
-    assert np.abs(made.pixels.astype(int) - plain.astype(int)).mean() < 6
-    np.testing.assert_array_equal(painted(models / name)[0], plain)
-    path = tmp_path / "one.png"
-    path.write_bytes(encode_png(made))
-    assert api.replay(path, models / name).result().same
-
-
-def test_openvino_with_a_tiny_decoder(models: Path, parts: dict[str, Path]) -> None:
-    wish = {"decoder": str(parts["decoder"])}
-    plain, compiled = (painted(models / "sd", **wish, engine=engine)[0].astype(int) for engine in ("", "openvino"))
-    assert np.abs(plain - compiled).mean() < 6
-    np.testing.assert_array_equal(painted(models / "sd", **wish)[0], plain)
-
-
-def test_openvino_refuses_what_it_would_not_see(models: Path, parts: dict[str, Path]) -> None:
-    with pytest.raises(UsageError, match="takes no LoRA"):
-        painted(models / "sd", engine="openvino", loras=[str(parts["peft"])])
-    with pytest.raises(UsageError, match="not compiled by OpenVINO yet"):
-        painted(models / "flux", engine="openvino")
-    with pytest.raises(NotFoundError, match="did you mean openvino"):
-        painted(models / "sd", engine="openvinos")
-
-
 def test_weight_nought_is_no_lora(models: Path, parts: dict[str, Path]) -> None:
     sd = models / "sd"
     np.testing.assert_array_equal(painted(sd, loras=[f"{parts['peft']}:0"])[0], painted(sd)[0])
@@ -417,6 +389,8 @@ def test_a_part_of_another_model_is_refused_and_leaves_nothing(models: Path, par
         ({"adapter": "x"}, "needs a picture to look at"),
         ({"loras": ["x:nan"]}, "There is no file or model named 'x'"),
         ({"tile": True, "engine": "openvino"}, "cannot paint edges that meet"),
+        ({"engine": "openvinos"}, "did you mean openvino"),
+        ({"engine": "openvino", "adapter": "x", "style_ref": PHOTO}, "There is no file or model named 'x'"),
         ({"negative": "dog", "guidance": 1.0}, "give a --guidance above 1"),
     ],
 )

@@ -14,7 +14,7 @@ from torch import Tensor
 from danqing.api.act import act
 from danqing.api.commissions import Commission
 from danqing.api.judging_compositions import all_names, composed_row, compositions, share_of
-from danqing.api.orders import way_of
+from danqing.api.orders import settled, way_of
 from danqing.api.painter_exam import Easel, Exam, Lineup, Sitting, channels_first
 from danqing.api.painter_report import Composed, Copies, Distance, PainterReport, Pair, Score, Shown
 from danqing.api.studios import load_painter
@@ -95,7 +95,7 @@ def marked(
     return PainterReport(
         exam.studio.name,
         exam.studio.hash,
-        way_of(exam.studio, Commission()).manner.steps,
+        way_of(exam.studio, settled(Commission())).manner.steps,
         exam.seed,
         {split: len(held) for split, held in exam.held.items()},
         rows,

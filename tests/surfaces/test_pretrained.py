@@ -742,7 +742,7 @@ def test_the_own_painter_says_that_samplers_are_not_its(painter_folder: Path) ->
 
 
 def test_the_doctor_says_what_will_run(ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("danqing.data.pictures.free_memory", lambda: 4_000_000_000)
+    monkeypatch.setattr("danqing.api.forecasts.free_memory", lambda: 4_000_000_000)
     monkeypatch.setattr("danqing.families.pretrained.estimates.pace", lambda *_: 1e12)
     monkeypatch.setenv("DANQING_PRECISION", "bf16")
     rows = {row["name"]: row for row in ask("doctor")["pretrained"]}

@@ -99,14 +99,11 @@ def workshop(talk: Talk) -> dict[str, Any]:
 
 def pretrained() -> list[dict[str, Any]]:
     """Well-known models: what they need, whether that is there, how long a picture takes here."""
+    from danqing.api.forecasts import forecasts
     from danqing.cli.drawing import duration
-    from danqing.data.pictures import free_memory
-    from danqing.families.pretrained.estimates import estimates
-    from danqing.nn import precision
 
-    device = precision.best_device()
     rows = []
-    for one in estimates(precision.painting(device), free_memory(), device):
+    for one in forecasts():
         room = f"needs {one.gigabytes:.1f} GB" + ("" if one.fits else ", more than is free")
         about = f"{room}; about {duration(one.seconds)} a picture"
         rows.append({"name": one.name, "gigabytes": round(one.gigabytes, 1), "fits": one.fits,

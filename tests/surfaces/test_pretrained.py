@@ -749,4 +749,4 @@ def test_the_doctor_says_what_will_run(ask: Callable[..., Any], monkeypatch: pyt
     turbo, large = rows["SD-Turbo"], rows["SDXL, 28 steps"]
     assert turbo["fits"] and not large["fits"] and "more than is free" in large["about"]
     assert turbo["gigabytes"] == pytest.approx(1.29 * 2 * 1.2, abs=0.06)
-    assert turbo["seconds"] == pytest.approx((804 + 2515) / 750, abs=0.1)
+    assert turbo["seconds"] == pytest.approx((804 + 2515) / 500, abs=0.1)

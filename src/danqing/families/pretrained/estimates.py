@@ -10,8 +10,9 @@ from torch import nn
 
 from danqing.families.pretrained.opening import DTYPES, ROOM
 
-REACHED = 0.75
-"""share of the pace of one large convolution that whole pictures reach (measured with a model of SD-Turbo's size)"""
+REACHED = 0.5
+"""share of the pace of one large convolution that whole pictures reach: 0.53 in bf16 and 0.51 in fp32 with a model of
+SD-Turbo's size at 512 px (docs/benchmarks.md)"""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import danqing
 
 HOME = Path(danqing.__file__).parent
 LEVELS = {
-    0: ["__init__", "database", "errors", "home", "types", "registry", "settings", "presets", "version"],
+    0: ["__init__", "database", "errors", "home", "limits", "types", "registry", "settings", "presets", "version"],
     1: ["images", "nn", "samplers", "words"],
     2: ["data", "checkpoint", "train", "evaluate"],
     3: ["families"],

@@ -8,19 +8,17 @@ from typing import Any
 from danqing.api.materials import Material
 from danqing.errors import BadInputError, NotFoundError, UsageError, unknown
 from danqing.home import PARTS, PARTS_SEVERAL
+from danqing.limits import MOST_GUIDANCE, MOST_STEPS
 from danqing.presets import looks
 from danqing.types import Recipe
 from danqing.words.reading import LONGEST_PROMPT, clean
 
-SIZES = (128, 256, 512, 1024)
 ANY = "any"
 """the style that leaves the choice to the painter"""
 STRENGTH = 0.6
 """how far a picture to start from is forgotten; a mask is painted anew (1.0)"""
 CLOSENESS = 0.5
 """how far the content of an image prompt is forgotten"""
-MOST_STEPS = 200
-MOST_GUIDANCE = 15
 THEN = "stylize"
 """what can be done to a painted picture"""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from danqing.api.adding import Spot, spot_of
-from danqing.api.commissions import ANY, OPTIONS, SIZES, STRENGTH, Commission
+from danqing.api.commissions import ANY, OPTIONS, STRENGTH, Commission
 from danqing.api.materials import Ground, Material, framed, painted_into, painted_over
 from danqing.api.painting import check_count
 from danqing.api.studios import Studio
@@ -18,6 +18,7 @@ from danqing.families.text2image.painter import Manner
 from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import FAMILY
 from danqing.home import PARTS, PARTS_SEVERAL
+from danqing.limits import SIZES
 from danqing.nn.chance import derive, generator
 from danqing.nn.flow import JUMPS
 from danqing.types import Recipe

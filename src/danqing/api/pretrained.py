@@ -29,13 +29,12 @@ from danqing.families.pretrained.single import open_model
 from danqing.home import PARTS, part_place
 from danqing.images.alpha import flat
 from danqing.images.arrays import to_uint8
+from danqing.limits import LARGEST
 from danqing.nn.precision import best_device, painting
 from danqing.types import Picture, Progress, Recipe
 from danqing.version import __version__
 from danqing.words.reading import Reading
 
-LARGEST = 2048
-"""side in pixels that is painted at once"""
 LOADED: dict[tuple[Path, float, str], "Pretrained"] = {}
 """at most one"""
 OWN_SAMPLER = "own"
@@ -83,7 +82,6 @@ class Plate:
 
     dress: Dress
     """what is put on the model for it"""
-
     seed: int
     commission: Commission
     recipe: Recipe

@@ -299,13 +299,12 @@ def there(folder: Path) -> int:
 
 def settle(unfinished: Path, folder: Path, source: str, listing: Listing, files: list[File]) -> None:
     """Give what is whole its name."""
-    for rest in (".cache", "._____temp", ".mdl", ".msc", ".mv"):
-        left = unfinished / rest
-        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
     listed = {file.path for file in files}
-    for path in list(unfinished.rglob("*")):
+    for path in sorted(unfinished.rglob("*"), reverse=True):  # what is in a folder comes before it
         if path.is_file() and path.relative_to(unfinished).as_posix() not in listed:
             path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
     facts = {
         "source": source, "revision": listing.revision, "licence": listing.licence, "page": listing.page,
         "fetched": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "files": [asdict(file) for file in files],

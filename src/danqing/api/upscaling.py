@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from danqing.api.commissions import SIZES
 from danqing.api.enlarging import enlarge
 from danqing.api.materials import Source, material
 from danqing.errors import UsageError
 from danqing.images.alpha import premultiplied, straight
 from danqing.images.writing import pixels_sha256
+from danqing.limits import SIZES
 from danqing.types import Picture, Recipe
 from danqing.version import __version__
 

@@ -92,7 +92,7 @@ def workshop(talk: Talk) -> dict[str, Any]:
         "home": danqing_home(),
         "fashion_mnist": "full set" if full_path().exists() else "shipped subset; danqing data build fashion-mnist",
     }
-    shown = {f"{one['name']}": one["about"] for one in found["pretrained"]}
+    shown = {one["name"]: one["about"] for one in found["pretrained"]}
     talk.facts({name: value for name, value in found.items() if name != "pretrained"} | shown)
     return found
 

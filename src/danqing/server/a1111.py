@@ -27,20 +27,9 @@ from danqing.images.reading import read_rgba
 from danqing.images.writing import PARAMETERS_KEY, encode_array, read_recipe
 from danqing.jobs import Job, Uploads
 from danqing.jobs.wishes import MOST
+from danqing.limits import MOST_GUIDANCE, MOST_STEPS
 from danqing.server.asking import Asker
-from danqing.server.values import (
-    MOST_GUIDANCE,
-    MOST_STEPS,
-    clamped,
-    listed,
-    model_of,
-    real,
-    seed,
-    sides,
-    square,
-    text,
-    whole,
-)
+from danqing.server.values import clamped, listed, model_of, real, seed, sides, square, text, whole
 from danqing.version import __version__
 
 PREFIX = "/sdapi/v1"

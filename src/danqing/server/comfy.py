@@ -30,8 +30,9 @@ from danqing.jobs import Job, Uploads, check
 from danqing.jobs.job import CLOSED, OPEN
 from danqing.jobs.uploads import LARGEST, NAME
 from danqing.jobs.wishes import MOST
+from danqing.limits import MOST_GUIDANCE, MOST_STEPS
 from danqing.server.asking import Asker
-from danqing.server.values import MOST_GUIDANCE, MOST_STEPS, clamped, listed, model_of, real, seed, sides, square, whole
+from danqing.server.values import clamped, listed, model_of, real, seed, sides, square, whole
 from danqing.version import __version__
 
 MODEL = "danqing.safetensors"

@@ -25,19 +25,9 @@ from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_array
 from danqing.jobs import Job, Uploads
 from danqing.jobs.remote import API
+from danqing.limits import MOST_GUIDANCE, MOST_STEPS
 from danqing.server.asking import Asker, JobError
-from danqing.server.values import (
-    MOST_GUIDANCE,
-    MOST_STEPS,
-    clamped,
-    model_of,
-    real,
-    seed,
-    sides,
-    square,
-    text,
-    whole,
-)
+from danqing.server.values import clamped, model_of, real, seed, sides, square, text, whole
 
 PREFIX = "/v1"
 MODEL = "danqing"

@@ -6,12 +6,10 @@ from typing import Any
 
 from danqing.errors import UsageError
 from danqing.home import fetched_names
+from danqing.limits import LARGEST, SIZES
 
-SIZES = (128, 256, 512, 1024)
-MOST_GUIDANCE, MOST_STEPS = 15.0, 200
-"""more is taken as this"""
-UNIT, LEAST, MOST_PIXELS = 16, 64, 2048
-"""sides of pretrained models' pictures"""
+UNIT, LEAST = 16, 64
+"""sides of pretrained models' pictures are multiples of the one and at least the other"""
 LARGEST_SEED = 2**63 - 1
 
 
@@ -74,7 +72,7 @@ def sides(width: float, height: float) -> str:
     >>> sides(1024, 1792), sides(500, 9)
     ('1024x1792', '496x64')
     """
-    return "x".join(str(int(clamped(round(side / UNIT) * UNIT, LEAST, MOST_PIXELS))) for side in (width, height))
+    return "x".join(str(int(clamped(round(side / UNIT) * UNIT, LEAST, LARGEST))) for side in (width, height))
 
 
 def square(width: float, height: float) -> int:

@@ -55,7 +55,6 @@ class Dressed:
 
     opened: Opened
     controlnet: Any = None
-    adapter: bool = False
     decoder: Any = None
     worn: str = ""
     """names of what was put on"""
@@ -77,7 +76,7 @@ def dressed(opened: Opened, dress: Dress) -> Iterator[Dressed]:
     with ExitStack() as stack:
         for put_on, wanted in ((loras, dress.loras), (embeddings, dress.embeddings), (adapter, dress.adapter)):
             if wanted:
-                put_on(opened, dress, made, stack)
+                put_on(opened, dress, stack)
         if dress.engine:
             stack.callback(compiled.put_on(opened, fingerprint(opened.path)[:16]))
         if dress.controlnet:
@@ -116,7 +115,7 @@ def fitting(path: Path, what: str) -> Iterator[None]:
         raise BadWeightsError(f"{path.name} is no {what} for this model ({reason}); take another.") from None
 
 
-def loras(opened: Opened, dress: Dress, made: Dressed, stack: ExitStack) -> None:
+def loras(opened: Opened, dress: Dress, stack: ExitStack) -> None:
     """arXiv 2106.09685: W + weight B A. kohya's names and peft's are both read."""
     pipeline = opened.pipeline
     if not hasattr(pipeline, "load_lora_weights"):
@@ -132,7 +131,7 @@ def loras(opened: Opened, dress: Dress, made: Dressed, stack: ExitStack) -> None
     pipeline.set_adapters(names, [weight for _, weight in dress.loras])
 
 
-def embeddings(opened: Opened, dress: Dress, made: Dressed, stack: ExitStack) -> None:
+def embeddings(opened: Opened, dress: Dress, stack: ExitStack) -> None:
     """Textual inversion (arXiv 2208.01618): new signs for a text encoder."""
     from safetensors.torch import load_file
 
@@ -167,7 +166,7 @@ def encoders_of(pipeline: Any, state: dict[str, Any]) -> Iterator[tuple[str, Any
         yield "", pipeline.text_encoder, pipeline.tokenizer
 
 
-def adapter(opened: Opened, dress: Dress, made: Dressed, stack: ExitStack) -> None:
+def adapter(opened: Opened, dress: Dress, stack: ExitStack) -> None:
     """IP-Adapter (arXiv 2308.06721): a picture beside the words."""
     path, pipeline = dress.adapter, opened.pipeline
     assert path is not None
@@ -183,7 +182,6 @@ def adapter(opened: Opened, dress: Dress, made: Dressed, stack: ExitStack) -> No
             local_files_only=True,
         )  # fmt: skip
         pipeline.set_ip_adapter_scale(dress.adapter_strength)
-    made.adapter = True
 
 
 def blinded(pipeline: Any, own: Any, extractor: Any) -> None:

@@ -1,0 +1,8 @@
+"""What may be asked of a painting, for the core and for the doors of other programs alike."""
+
+SIZES = (128, 256, 512, 1024)
+"""sides of the own painter's pictures, pixels"""
+LARGEST = 2048
+"""side of a pretrained model's picture, pixels"""
+MOST_STEPS = 200
+MOST_GUIDANCE = 15.0

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fastapi.testclient import TestClient
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_models
 from danqing import api
+from danqing.api import teaching_loras
 from danqing.api.studios import any_painter
 from danqing.cli import main
 from danqing.errors import BadInputError, BadWeightsError, DanqingError, NotFoundError, UsageError
@@ -23,6 +25,7 @@ from danqing.families.pretrained import layouts
 from danqing.families.pretrained.encoding import brought_back, plain, read, said, weighted
 from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.hints import HINTS
+from danqing.families.pretrained.learning import lora_loss
 from danqing.families.pretrained.painting import tiled
 from danqing.families.pretrained.single import tokenizer, write_layout
 from danqing.images.reading import read_rgba
@@ -31,8 +34,10 @@ from danqing.jobs import Place, Store
 from danqing.jobs.desk import SKETCHED
 from danqing.jobs.remote import API
 from danqing.jobs.worker import worker_of
+from danqing.nn.chance import Chance
 from danqing.server import a1111, openai
 from danqing.server.app import create_app
+from danqing.types import Batch, Now
 
 SMALL = {"steps": 2, "size": 64}
 RNG = np.random.default_rng(0)
@@ -750,3 +755,96 @@ def test_the_doctor_says_what_will_run(ask: Callable[..., Any], monkeypatch: pyt
     assert turbo["fits"] and not large["fits"] and "more than is free" in large["about"]
     assert turbo["gigabytes"] == pytest.approx(1.29 * 2 * 1.2, abs=0.06)
     assert turbo["seconds"] == pytest.approx((804 + 2515) / 500, abs=0.1)
+
+
+# Teaching: a LoRA from a few pictures.
+
+BULU = Path(__file__).parents[2] / "examples" / "bulu"
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lesson of a few steps."""
+    monkeypatch.setattr(teaching_loras, "STEPS", 40)
+    monkeypatch.setattr(teaching_loras, "LOOK", 20)
+
+
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize("name", ["sd", "sd-turbo", "sdxl"])
+def test_a_model_is_taught(models: Path, name: str, tmp_path: Path) -> None:
+    model = models / name
+    before = painted(model, "bulu")[0]
+    lesson = api.teach(BULU, "bulu", base=model, out=tmp_path / "taught").result()
+    scores = lesson.report["scores"]
+    assert lesson.report["steps"] == 40 and len(scores) == 2 and scores[1] < scores[0]
+    assert lesson.file == tmp_path / "taught" / "bulu.safetensors" and lesson.sheet.is_file()
+    np.testing.assert_array_equal(painted(model, "bulu")[0], before, err_msg="the model itself stays as it is")
+    after = painted(model, "bulu", loras=[str(lesson.file)])[0]
+    assert (after != before).any()
+    assert (painted(model, "bulu", loras=[f"{lesson.file}:0.3"])[0] != after).any()
+
+
+@pytest.mark.usefixtures("brief")
+def test_the_same_seed_teaches_a_model_the_same(models: Path, tmp_path: Path) -> None:
+    one, two = (api.teach(BULU, "bulu", base=models / "sd", out=tmp_path / name).result() for name in "ab")
+    assert one.report["sha256"] == two.report["sha256"]
+
+
+def test_what_is_learned_is_the_noise_or_the_velocity() -> None:
+    """At the model's own schedule: an oracle that answers with what is asked for has no loss."""
+    from diffusers import DDPMScheduler
+
+    z, chance = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0)), Chance("oracle")
+    t, e = chance.integers(1000, 4), chance.normal_like(z)
+    for kind in ("epsilon", "v_prediction"):
+        schedule = DDPMScheduler(prediction_type=kind)
+        alpha = schedule.alphas_cumprod[t].sqrt()[:, None, None, None]
+        sigma = (1 - schedule.alphas_cumprod[t]).sqrt()[:, None, None, None]
+
+        wanted = e if kind == "epsilon" else alpha * e - sigma * z
+
+        def net(
+            noised: torch.Tensor, at: torch.Tensor, x: Any = alpha * z + sigma * e, out: Any = wanted, **_: Any
+        ) -> Any:
+            torch.testing.assert_close(at, t)
+            torch.testing.assert_close(noised, x)
+            return SimpleNamespace(sample=out)
+
+        net.dtype = torch.float32  # type: ignore[attr-defined]
+        pupil: Any = SimpleNamespace(net=net, noise=schedule)
+        batch = Batch(z, None, {"prompt_embeds": torch.zeros(4, 77, 8)})
+        assert float(lora_loss(pupil, 64, batch, Now(0, 0.0, Chance("oracle")))) < 1e-10
+
+
+@pytest.mark.parametrize("name", ["lcm", "flux", "sd3", "kandinsky"])
+def test_models_that_are_not_taught_here_say_so(models: Path, name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not taught here; Stable Diffusion 1, 2, XL and their kin are"):
+        api.teach(BULU, "bulu", base=models / name, out=tmp_path / "x").result()
+
+
+@pytest.mark.parametrize("name", [["bulu", "布噜"], "b/lu", " "])
+def test_names_that_no_lora_has(models: Path, name: Any, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is taught one name"):
+        api.teach(BULU, name, base=models / "sd", out=tmp_path / "x").result()
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_stopped_lesson_keeps_its_lora_and_leaves_the_model_alone(models: Path, tmp_path: Path) -> None:
+    model = models / "sd"
+    before = painted(model, "bulu")[0]
+    act = iter(api.teach(BULU, "bulu", base=model, out=tmp_path / "half"))
+    for progress in act:
+        if progress.step == 5:
+            break
+    act.close()
+    np.testing.assert_array_equal(painted(model, "bulu")[0], before)
+    assert (painted(model, "bulu", loras=[str(tmp_path / "half" / "bulu.safetensors")])[0] != before).any()
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_model_is_taught_by_command(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["teach", str(BULU), "--name", "bulu", "--base", str(models / "sd"), "--out", str(tmp_path / "cmd")]
+    assert main([*words, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert Path(made["file"]).name == "bulu.safetensors" and "best so far" not in made
+    assert {"bulu.safetensors", "report.json", "before-after.png"} == {p.name for p in (tmp_path / "cmd").iterdir()}

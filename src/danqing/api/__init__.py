@@ -6,6 +6,7 @@ from danqing.api.examining import Examination, examine
 from danqing.api.folding import Folds, cross_validate
 from danqing.api.judging import ReportCard, evaluate, report_card
 from danqing.api.judging_painter import evaluate_painter
+from danqing.api.lesson_pictures import Lesson
 from danqing.api.likeness import Guess, Kin, describe, embedding_of, sources
 from danqing.api.models import Model, load
 from danqing.api.painter_report import PainterReport
@@ -16,7 +17,7 @@ from danqing.api.searching import Found, Trial, search
 from danqing.api.studios import Studio, load_painter
 from danqing.api.style_schooling import train_styler
 from danqing.api.stylizing import exemplars, stylize, stylize_all, stylize_film
-from danqing.api.teaching import taught_style, teach_style
+from danqing.api.teaching import taught_style, teach, teach_style
 from danqing.api.texttopicture import Painted, blend, glimpse, paint, vary
 from danqing.api.training import Trained, train
 from danqing.api.upscaling import upscale
@@ -30,6 +31,7 @@ __all__ = [
     "Found",
     "Guess",
     "Kin",
+    "Lesson",
     "Model",
     "Painted",
     "PainterReport",
@@ -67,6 +69,7 @@ __all__ = [
     "stylize_film",
     "taught_names",
     "taught_style",
+    "teach",
     "teach_style",
     "train",
     "train_painter",

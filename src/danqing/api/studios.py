@@ -55,7 +55,7 @@ class Studio:
     @cached_property
     def lexicon(self) -> Lexicon:
         """The installed tables with the words of the weights: a later Danqing may know other words."""
-        return Own(words=self.shipped.vocabulary)
+        return Own(words=self.shipped.vocabulary, names=self.shipped.taught)
 
     @cached_property
     def index(self) -> Index:

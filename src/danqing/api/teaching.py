@@ -1,12 +1,18 @@
-"""Teach the fast engine one painter or school from a few pictures; taught manners are files of the user's."""
+"""Teach from a few pictures: a painter something new, or the fast engine a manner."""
 
+import re
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from danqing.api.act import act
+from danqing.api.lesson_pictures import REPORT, Lesson
+from danqing.api.studios import Studio, any_painter
 from danqing.api.stylizing import LEAST, SUFFIXES, eyes, styler, within
+from danqing.api.teaching_loras import teach_lora
+from danqing.api.teaching_words import MINUTES, teach_word
 from danqing.errors import BadInputError, UsageError
 from danqing.families.style.learning import Pupil, learn, pupil
 from danqing.families.style.looks import LOOKS
@@ -18,6 +24,50 @@ from danqing.types import Progress
 MOST = 50
 """pictures of one school"""
 STEPS = 150
+
+
+@act
+def teach(
+    pictures: str | Path | Sequence[str | Path],
+    name: str | Sequence[str],
+    *,
+    base: Any = None,
+    minutes: float = MINUTES,
+    out: str | Path | None = None,
+    seed: int = 0,
+    again: bool = False,
+) -> Generator[Progress, None, Lesson]:
+    """Give a painter something new from 3 to 200 pictures of it: a figure, a thing, a face.
+
+    pictures  a folder, with what each shows in metadata.csv or NAME.txt if it is known, or some files
+    name      what it is called in prompts; a painter of Danqing takes several spellings ("bulu", "布噜")
+    base      None for Danqing's own painter: what comes out is a painter's folder. A model of diffusers: what comes out
+              is a LoRA
+    minutes   at most; it ends before where the pictures that are held out are not painted better any more
+
+    Ctrl+C (closing the generator) keeps what was learned so far. Raises UsageError, NotFoundError, BadInputError,
+    DiskError.
+    """
+    names = [name] if isinstance(name, str) else list(name)
+    if minutes <= 0:
+        raise UsageError(f"{minutes} minutes came; give more than 0.")
+    folder = place(names, out)
+    if (folder / REPORT).exists() and not again:
+        raise UsageError(f"'{folder}' holds what was taught before; choose another --out, or teach it --again.")
+    studio = any_painter(base)
+    if isinstance(studio, Studio):
+        return (yield from teach_word(studio, pictures, names, folder, minutes, seed))
+    return (yield from teach_lora(studio, pictures, names, folder, minutes, seed))
+
+
+def place(names: Sequence[str], out: str | Path | None) -> Path:
+    """The folder of a lesson.
+
+    >>> place(["My Bulu", "布噜"], None).as_posix()
+    'runs/my-bulu'
+    """
+    stem = re.sub(r"[\W_]+", "-", (names[0] if names else "").lower()).strip("-")
+    return Path("runs") / (stem or "taught") if out is None else Path(out)
 
 
 @act

@@ -19,6 +19,7 @@ from danqing.cli.schooling import train_painter, train_styler
 from danqing.cli.searching import search
 from danqing.cli.serving import account, rebuild, serve, studio, worker
 from danqing.cli.stylizing import list_styles, sheet_of_styles, show_style, stylize, teach_style
+from danqing.cli.teaching import teach
 from danqing.cli.texttopicture import blend, describe, paint, vary
 from danqing.cli.training import train
 from danqing.version import __version__
@@ -52,6 +53,7 @@ command(app, "describe", "danqing describe drawing.png --lang zh")(describe)
 command(app, "stylize", "danqing stylize photo.jpg oil --keep-colours recolour")(stylize)
 command(app, "train", "danqing train diffusion fashion-mnist --minutes 2")(train)
 command(app, "train-painter", "danqing train-painter --recipe cpu --out runs/painter")(train_painter)
+command(app, "teach", "danqing teach examples/bulu --name bulu --name 布噜")(teach)
 command(app, "teach-style", "danqing teach-style folder --name 齐白石")(teach_style)
 command(app, "search", "danqing search flow-28 fashion-mnist --hours 2")(search)
 command(app, "train-styler", "danqing train-styler photos paintings --minutes 360")(train_styler)

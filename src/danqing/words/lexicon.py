@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from danqing.words.chinese import HAN, LONGEST, is_han, numbers
-from danqing.words.forms import WORDS, singulars, split, stems
+from danqing.words.forms import WORDS, fold, singulars, split, stems
 
 HOME = Path(__file__).parent / "data"
 RESERVED = ("<pad>", "<unknown>")
@@ -255,9 +255,11 @@ class Lexicon:
 
 @dataclass(frozen=True, eq=False)
 class Own(Lexicon):
-    """The shipped tables, cut down to the words that one painter knows."""
+    """The shipped tables, cut down to the words that one painter knows, with the names that it was taught besides."""
 
     words: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """spelling, as `spelt` gives it -> a word of the vocabulary"""
 
     @cached_property
     def vocabulary(self) -> tuple[str, ...]:
@@ -266,6 +268,32 @@ class Own(Lexicon):
     @cached_property
     def near(self) -> dict[str, Meaning]:
         return {key: one for key, one in super().near.items() if all(token in self.ids for token in one.tokens)}
+
+    @cached_property
+    def own(self) -> Mapping[str, Meaning]:
+        taught = {name: Meaning((word,), "known") for name, word in self.names.items()}
+        return {**super().own, **taught}
+
+    @cached_property
+    def chinese(self) -> Mapping[str, tuple[str, bool]]:
+        return {**super().chinese, **{name: (word, True) for name, word in self.names.items() if is_han(name[0])}}
+
+    def meaning_of(self, text: str) -> Meaning:
+        return Meaning((text,), "known") if text in self.names.values() else super().meaning_of(text)
+
+
+def spelt(name: str, lexicon: Lexicon) -> str:
+    """A new name as it is looked up; '' where it cannot be read in a prompt.
+
+    >>> spelt("My Bulu", Lexicon.load()), spelt("布噜", Lexicon.load()), spelt("Кот", Lexicon.load())
+    ('my_bulu', '布噜', '')
+    """
+    simple = fold(name.strip().translate(lexicon.simplified))
+    if simple and all(map(is_han, simple)):
+        return simple if len(simple) <= LONGEST else ""
+    words = split(simple)
+    plain = re.fullmatch(r"[a-z0-9]+(?:[ _-][a-z0-9]+)*", simple)
+    return "_".join(words) if plain and len(words) <= LONGEST_PHRASE else ""
 
 
 @cache

@@ -87,6 +87,16 @@ class Index:
         return self.styles[int(scores.argmax())]
 
 
+def write_more(folder: Path, index: Index, embeddings: Tensor, rows: Sequence[Entry]) -> None:
+    """The files of `index` with more pictures: embeddings (N, D) and N rows; its bases stay."""
+    x = embeddings - index.tensors["mean"]
+    tensors = {name: value.half() for name, value in index.tensors.items()}
+    for name in ("looks", "meaning"):
+        both = torch.cat([index.tensors[name], reduced(x, index.tensors[f"{name}_basis"])])
+        tensors[name] = (both * 127).round().to(torch.int8)
+    write_files(folder, tensors, [*map(asdict, index.entries), *map(asdict, rows)])
+
+
 def write_index(
     folder: Path,
     embeddings: Tensor,
@@ -102,9 +112,13 @@ def write_index(
         raise UsageError(f"{len(embeddings)} embeddings and {len(rows)} rows came; give one row per embedding.")
     known = [field.name for field in fields(Entry)]
     plain = [asdict(row) if isinstance(row, Entry) else {key: row[key] for key in known if key in row} for row in rows]
+    write_files(folder, vectors(embeddings.float(), plain, looks, meaning), plain)
+
+
+def write_files(folder: Path, tensors: Mapping[str, Tensor], rows: Sequence[Mapping[str, Any]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / VECTORS, save(vectors(embeddings.float(), plain, looks, meaning)))
-    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in plain)
+    write_atomic(folder / VECTORS, save(dict(tensors)))
+    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
     write_atomic(folder / ROWS, "".join(f"{line}\n" for line in lines).encode())
 
 

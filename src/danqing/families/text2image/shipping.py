@@ -48,6 +48,8 @@ class Shipped:
     jumps: bool
     """whether the decoder learned to paint in few steps"""
     default_style: str | None
+    taught: Mapping[str, str]
+    """names that were taught afterwards -> their words in the vocabulary"""
     card: Card
     sha: str
     """sha256 of the tensors as stored"""
@@ -59,6 +61,7 @@ def painter_config(
     vocabulary: Sequence[str],
     jumps: bool = False,
     default_style: str | None = None,
+    taught: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The config of the card, JSON-safe. UsageError where the words or styles are not as many as the weights know."""
     prior, decoder = painter.prior.config, painter.decoder.config
@@ -74,6 +77,7 @@ def painter_config(
         "vocabulary_sha": text_sha(vocabulary_text(vocabulary)),
         "jumps": jumps,
         "default_style": default_style,
+        **({"taught": dict(taught)} if taught else {}),
     }
 
 
@@ -103,7 +107,8 @@ def read_painter(folder: Path) -> Shipped:
         raise BadWeightsError(f"The weights in '{folder}' do not fit their card; copy the folder again.") from None
     painter = ready(painter)
     jumps, default = bool(card.config.get("jumps")), card.config.get("default_style")
-    return Shipped(painter, styles, vocabulary, jumps, default if default in styles else None, card, sha)
+    taught = {str(name): str(word) for name, word in card.config.get("taught", {}).items()}
+    return Shipped(painter, styles, vocabulary, jumps, default if default in styles else None, taught, card, sha)
 
 
 def ready(painter: Any) -> Any:

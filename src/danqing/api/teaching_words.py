@@ -1,0 +1,307 @@
+"""Teach the painter a new word from a few pictures; what comes out is a painter's folder, a little wiser.
+
+OUT/weights.safetensors, card.json, vocabulary.txt, index.*   as of every painter, with one word more
+OUT/before-after.png                                          the same prompts and seeds, before and after
+OUT/report.json                                               what was learned from, how well, at what cost
+"""
+
+import copy
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from danqing.api.lesson_pictures import REPORT, SHEET, Lesson, Shown, gathered, halved
+from danqing.api.materials import framed
+from danqing.api.models import parameters, software
+from danqing.api.orders import MANY
+from danqing.api.scoring import Best
+from danqing.api.studios import Studio, load_painter
+from danqing.api.texttopicture import paint
+from danqing.errors import UsageError
+from danqing.evaluate.shipped import efficientnet_lite0
+from danqing.families.text2image import subject
+from danqing.families.text2image.imagining import nothing_said, stacked
+from danqing.families.text2image.index import Entry, write_more
+from danqing.families.text2image.painter import Manner
+from danqing.families.text2image.prior import Said
+from danqing.families.text2image.shipping import painter_config, ready, write_painter
+from danqing.families.text2image.subject import Examples
+from danqing.images.sheets import sheet
+from danqing.images.writing import write_array, write_atomic
+from danqing.nn import precision
+from danqing.nn.chance import Chance, derive, generator
+from danqing.nn.lowrank import learn_last_rows, learn_low_rank, merge
+from danqing.train import Budget, Trainer, TrainSettings
+from danqing.types import Batch, Now, Phase, Progress
+from danqing.words.lexicon import spelt
+
+COPIES = 16
+"""of each picture, moved about"""
+TINTED_EVERY = 4
+"""one copy of so many is in another colour, and said to be: what the colour words do is not to be forgotten"""
+OLD = 256
+"""old words that are recalled, so that they stay"""
+RANK = 16
+TRAIN = {
+    "prior": TrainSettings(batch=64, optimizer="adamw", lr=2e-3, rate="cosine", warmup=20),
+    "decoder": TrainSettings(batch=32, optimizer="adamw", lr=2e-3, rate="cosine", warmup=20),
+}
+STEPS = {"prior": 300, "decoder": 900}
+SHARE = {"prior": 0.15, "decoder": 0.85}
+"""of the minutes"""
+LOOK, PATIENCE = 50, 5
+"""steps between two looks at what is held out, looks without progress that end a part"""
+MINUTES = 8.0
+SHOWN = 3
+"""pictures of a prompt on either side of the sheet"""
+ORDINARY = ("cat", "a red apple", "house")
+"""old prompts on the sheet, after those most like the new word"""
+CHECKED = 32
+"""old words that are compared in the end"""
+
+
+@dataclass
+class Pupil:
+    """A painter while it is taught."""
+
+    base: Studio
+    studio: Studio
+    names: tuple[str, ...]
+    token: str
+    files: tuple[str, ...]
+    shown: Tensor
+    """(N, total) embeddings of the pictures that came"""
+    kin: tuple[str, ...]
+    """names of what they are most like, as far as the painter knew"""
+    new: Examples
+    held: Examples | None
+    seed: int
+    device: str
+    steps: dict[str, int] = field(default_factory=dict)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    """by part: loss on what was held out, look after look"""
+
+
+def teach_word(
+    studio: Studio,
+    pictures: str | Path | Sequence[str | Path],
+    names: Sequence[str],
+    folder: Path,
+    minutes: float = MINUTES,
+    seed: int = 0,
+    device: str = "cpu",
+    clock: Callable[[], float] = time.perf_counter,
+) -> Generator[Progress, None, Lesson]:
+    """The generator behind `teach` for a painter of words."""
+    spellings = checked_names(studio, names)
+    found = yield from gathered(pictures)
+    pupil = begin(studio, found, spellings, seed, device)
+    old = yield from recall(pupil)
+    began = clock()
+    try:
+        yield from learn(pupil, "prior", old, minutes, clock)
+        yield from learn(pupil, "decoder", old, minutes, clock)
+    finally:
+        if pupil.steps:
+            told = keep(pupil, old, folder, clock() - began)
+    return told
+
+
+# Names.
+
+
+def checked_names(studio: Studio, names: Sequence[str]) -> dict[str, str]:
+    """Spelling -> the new word. UsageError for names that cannot be read, or are known."""
+    lexicon, made = studio.lexicon, {}
+    for name in names:
+        key = spelt(name, lexicon)
+        if not key:
+            raise UsageError(
+                f"'{name}' cannot be a name here; give up to four words of plain letters, or up to twelve Chinese "
+                "characters."
+            )
+        if key in lexicon.ids or key in lexicon.own or key in lexicon.chinese:
+            raise UsageError(f"The painter knows '{name}' already; choose a name that is no word, such as my {name}.")
+        made[key] = name
+    if not made:
+        raise UsageError("No name came; say what it is called with --name.")
+    token = next(iter(made))
+    return dict.fromkeys(made, token)
+
+
+# Learning.
+
+
+def begin(base: Studio, found: Sequence[Shown], names: Mapping[str, str], seed: int, device: str) -> Pupil:
+    """The wider painter with the examples that it will see."""
+    shipped, token = base.shipped, next(iter(names.values()))
+    net = efficientnet_lite0()
+    squares = torch.cat([framed(one.picture.rgba, base.painter.size, lift=True) for one in found])
+    e = subject.embedded(base.painter, net, squares)
+    kin = kin_of(base, e)
+    like = [base.lexicon.id_of(token) for one in kin for token in words(base, one)]
+    painter = subject.widened(shipped.painter, like)
+    wider = replace(
+        shipped, painter=ready(painter), vocabulary=(*shipped.vocabulary, token), taught={**shipped.taught, **names},
+    )  # fmt: skip
+    studio = Studio(wider, base.folder)
+    style = Counter(base.index.style_of(one) for one in e).most_common(1)[0][0] if base.styles else ""
+    likest = base.styles.index(style) if style in base.styles else base.any_style
+    spoken = next(iter(names)).replace("_", " ")
+    captions = [one.caption if token in words(studio, one.caption) else f"{spoken} {one.caption}" for one in found]
+    kept, held = halved(len(found))
+    copies = [copy for i in kept for copy in copies_of(squares[i], spoken, captions[i], derive("copy", seed, i))]
+    said = stacked([studio.said(studio.read(text), likest) for _, text in copies])
+    new = subject.seen(painter, net, subject.moved(torch.stack([square for square, _ in copies]), seed), said)
+    rest = stacked([studio.said(studio.read(captions[i]), likest) for i in held]) if held else None
+    away = None if rest is None else subject.seen(painter, net, squares[held], rest)
+    subject.fit_gist(painter.prior.gist, studio.lexicon.id_of(token), new)
+    painter.to(device)
+    return Pupil(base, studio, tuple(names), token, tuple(one.name for one in found), e, kin, new, away, seed, device)
+
+
+def copies_of(square: Tensor, spoken: str, caption: str, seed: int) -> Iterator[tuple[Tensor, str]]:
+    """COPIES of a picture with words: what was written, the name alone, and in other colours."""
+    for k in range(COPIES):
+        other = subject.tinted(square, derive(seed, k)) if k % TINTED_EVERY == TINTED_EVERY - 1 else None
+        yield (square, caption if k % 2 else spoken) if other is None else (other[0], f"{other[1]} {spoken}")
+
+
+def words(studio: Studio, text: str) -> set[str]:
+    return {token for token, _ in studio.read(text).tokens}
+
+
+def kin_of(base: Studio, embeddings: Tensor) -> tuple[str, ...]:
+    """What the new pictures are most like."""
+    names = Counter(entry.name_en for e in embeddings for entry, _ in base.index.nearest(e, 4, by="meaning"))
+    return tuple(name for name, _ in names.most_common(3))
+
+
+def recall(pupil: Pupil) -> Generator[Progress, None, Examples]:
+    """What the painter makes of OLD words before it is taught."""
+    base, chance = pupil.base, generator("old words", pupil.seed)
+    entries = base.index.entries
+    rows = []
+    for number, place in enumerate(torch.randint(len(entries), (OLD,), generator=chance).tolist()):
+        entry = entries[place]
+        name = entry.name_zh if number % 2 and entry.name_zh else entry.name_en
+        style = base.styles.index(entry.style) if number % 3 and entry.style in base.styles else base.any_style
+        rows.append(base.said(base.read(name), style))
+    parts: list[Examples] = []
+    with precision.arithmetic(precision.painting()):
+        for part in subject.recalled(base.painter, stacked(rows), Manner(MANY, jumps=False), pupil.seed):
+            parts.append(part)
+            yield Progress("teach", 0.05 * sum(map(len, parts)) / OLD)
+    return subject.together(parts)
+
+
+def learn(
+    pupil: Pupil, part: str, old: Examples, minutes: float, clock: Callable[[], float]
+) -> Generator[Progress, None, None]:
+    """One part of the painter learns; stopped early, it keeps the best or the last."""
+    painter = pupil.studio.painter
+    module: nn.Module = getattr(painter, part)
+    before = copy.deepcopy(module)
+    new = pupil.new if part == "prior" else subject.imagined(painter.prior, pupil.new, pupil.seed)
+    more = (before,) if part == "prior" else (before, painter.prior.gist)
+    loss_of = subject.subject_prior_loss if part == "prior" else subject.subject_decoder_loss
+    loss: Callable[[Any], Callable[[Batch, Now], Tensor]] = lambda net: partial(loss_of, net, *more)  # noqa: E731
+    torch.manual_seed(derive("teach", part, pupil.seed))
+    learn_low_rank(module, RANK)
+    if part == "prior":
+        learn_last_rows(painter.prior.words)
+    trainer = Trainer(
+        module, module, [Phase(part, module, loss(module))], subject.Halves(new, old, TRAIN[part].batch, pupil.seed).at,
+        TRAIN[part], Budget(steps=STEPS[part], minutes=minutes * SHARE[part]), seed=pupil.seed,
+        precision=precision.choose("auto", pupil.device), device=pupil.device, clock=clock,
+    )  # fmt: skip
+    best, first, last = Best(PATIENCE), 0.05 if part == "prior" else 0.2, 0.2 if part == "prior" else 1.0
+    scores = pupil.scores.setdefault(part, [])
+    exam = subject.Halves(pupil.held, old, 64, pupil.seed).at(0) if pupil.held else None
+    try:
+        for progress in trainer.run():
+            pupil.steps[part] = trainer.step
+            if exam and trainer.step % LOOK == 0:
+                scores.append(score(loss(trainer.average.module), exam, pupil.seed))
+                best.look(trainer, scores[-1])
+            yield replace(progress, act="teach", done=first + (last - first) * progress.done)
+            if best.stops():
+                break
+    finally:
+        module.load_state_dict(best.weights or trainer.average.module.state_dict())
+        merge(module)
+        ready(module)
+
+
+@torch.no_grad()
+def score(loss: Callable[[Batch, Now], Tensor], exam: Batch, seed: int) -> float:
+    """Of the averaged weights, on pictures that were held out, always with the same chance."""
+    now = Now(0, 0.0, Chance("exam", seed))
+    loss(exam, now)
+    return float(now.notes["new"])
+
+
+# What is left behind.
+
+
+def keep(pupil: Pupil, old: Examples, folder: Path, seconds: float) -> Lesson:
+    """Write the painter, then look at what it paints: from the file, as anyone will."""
+    shipped = replace(pupil.studio.shipped, jumps=False)  # its short cuts have not learned the new word
+    painter, name = ready(shipped.painter.cpu()), pupil.names[0].replace("_", " ")
+    config = painter_config(
+        painter, shipped.styles, shipped.vocabulary, False, shipped.default_style, shipped.taught
+    )  # fmt: skip
+    report: dict[str, Any] = {
+        "names": list(pupil.names), "pictures": len(pupil.files), "held_out": len(pupil.held or ()),
+        "minutes": round(seconds / 60, 2), "steps": pupil.steps, "held_out_loss": pupil.scores, "seed": pupil.seed,
+        "painter": pupil.base.hash,
+    }  # fmt: skip
+    card = replace(
+        shipped.card, name=folder.name, config=config, metrics={}, software=software(), parameters=parameters(painter),
+        data={**shipped.card.data, "taught": [*shipped.card.data.get("taught", []), report]},
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )  # fmt: skip
+    write_painter(folder, painter, shipped.vocabulary, card)
+    entries = [Entry(f"{pupil.token}/{file}", name, source="taught", licence="your own") for file in pupil.files]
+    write_more(folder, pupil.base.index, pupil.shown, entries)
+    after = load_painter(folder)
+    report = report | {"old_words_likeness": round(likeness(pupil.base, after, old), 4)}
+    picture = folder / SHEET
+    write_array(comparison(pupil.base, after, name, pupil.kin), picture)
+    write_atomic(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False).encode())
+    return Lesson(folder, pupil.names, picture, report, f'danqing paint "{name}" --model {folder}')
+
+
+@torch.no_grad()
+def likeness(before: Studio, after: Studio, old: Examples) -> float:
+    """Mean cosine of what old words are taken for, before and after, from the same chance."""
+    said = Said(old.said.tokens[:CHECKED], old.said.weights[:CHECKED], old.said.style[:CHECKED])
+    unsaid, manner = nothing_said(said, before.any_style), Manner(MANY, jumps=False)
+    one, two = (
+        studio.painter.imagine(said, unsaid, manner, [generator("check", i) for i in range(CHECKED)])
+        for studio in (before, after)
+    )
+    return float(torch.cosine_similarity(one, two).mean())
+
+
+def comparison(before: Studio, after: Studio, name: str, kin: Sequence[str]) -> np.ndarray:
+    """A row for each prompt: SHOWN pictures before, as many of the same seeds after."""
+    prompts = [name, f"two {name}", f"{name} with a red hat", *kin, *ORDINARY]
+    cells = [
+        picture.pixels
+        for prompt in prompts
+        for studio in (before, after)
+        for picture in paint(prompt, n=SHOWN, model=studio, size=128).result().pictures
+    ]
+    heads = ["before", *[""] * (SHOWN - 1), "after", *[""] * (SHOWN - 1)]
+    return sheet(cells, columns=2 * SHOWN, scale=1, row_captions=prompts, column_captions=heads)

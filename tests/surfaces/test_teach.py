@@ -1,0 +1,177 @@
+"""`danqing teach`: something new for the painter that ships, from twenty pictures, through the public doors."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from danqing import api
+from danqing.api import teaching_words
+from danqing.api.studios import load_painter
+from danqing.cli import main
+from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.images.writing import encode_png
+
+BULU = Path(__file__).parents[2] / "examples" / "bulu"
+
+
+@pytest.fixture(scope="module")
+def short(request: pytest.FixtureRequest) -> None:
+    """A lesson of a few steps: enough to test with, far from what it takes to paint well."""
+    patch = pytest.MonkeyPatch()
+    request.addfinalizer(patch.undo)
+    patch.setattr(teaching_words, "STEPS", {"prior": 8, "decoder": 2})
+    patch.setattr(teaching_words, "OLD", 32)
+    patch.setattr(teaching_words, "COPIES", 2)
+    patch.setattr(teaching_words, "LOOK", 4)
+
+
+@pytest.fixture(scope="module")
+def lesson(short: None, tmp_path_factory: pytest.TempPathFactory) -> api.Lesson:
+    out = tmp_path_factory.mktemp("taught") / "bulu"
+    return api.teach(BULU, ["bulu", "布噜"], out=out).result()
+
+
+def test_the_new_name_is_read_in_every_spelling(lesson: api.Lesson) -> None:
+    studio = load_painter(lesson.file)
+    for prompt in ("bulu", "BULU!", "布噜", "a red bulu with a hat", "戴红帽子的布噜"):
+        reading = studio.read(prompt)
+        assert "bulu" in [token for token, _ in reading.tokens], prompt
+        assert not reading.of("ignored"), prompt
+    assert load_painter().read("bulu").of("ignored"), "the painter that ships stays as it is"
+
+
+def test_it_is_taken_for_what_was_shown(lesson: api.Lesson) -> None:
+    after, before = load_painter(lesson.file), load_painter()
+    shown = torch.stack([api.embedding_of(before, path) for path in sorted(BULU.glob("*.png"))]).mean(0)
+    near = [
+        torch.stack([api.embedding_of(before, one) for one in api.paint("bulu", 4, 0, studio).result().pictures])
+        @ shown
+        for studio in (before, after)
+    ]
+    assert (near[1] > near[0]).all() and float(near[1].mean()) > 0
+
+
+def test_old_words_stay(lesson: api.Lesson) -> None:
+    assert lesson.report["old_words_likeness"] > 0.98
+    one, two = (
+        api.paint("a red apple", 1, 0, studio).result().pictures[0].pixels.astype(float)
+        for studio in (None, lesson.file)
+    )
+    assert np.abs(one - two).mean() < 6
+
+
+def test_several_of_it_are_painted_one_by_one(lesson: api.Lesson) -> None:
+    recipe = api.paint("two bulu", 1, 0, lesson.file).result().pictures[0].recipe
+    assert "layers" in recipe.extra["reading"]
+
+
+def test_its_pictures_are_among_the_sources_and_names(lesson: api.Lesson) -> None:
+    own = BULU / "bulu-00.png"
+    nearest = api.sources(own, 1, lesson.file)[0]
+    assert nearest.entry.id == "bulu/bulu-00.png" and nearest.entry.licence == "your own"
+    assert nearest.likeness > 0.99
+    assert api.describe(own, n=1, model=lesson.file)[0].prompt == "bulu"
+
+
+def test_the_recipe_replays_with_the_taught_painter_alone(lesson: api.Lesson, tmp_path: Path) -> None:
+    path = tmp_path / "one.png"
+    path.write_bytes(encode_png(api.paint("bulu", 1, 5, lesson.file).result().pictures[0]))
+    assert api.replay(path, lesson.file).result().same
+    with pytest.raises(UsageError):
+        api.replay(path).result()
+
+
+def test_what_is_left_behind(lesson: api.Lesson) -> None:
+    assert {path.name for path in lesson.file.iterdir()} == {
+        "weights.safetensors", "card.json", "vocabulary.txt", "index.safetensors", "index.jsonl",
+        "before-after.png", "report.json",
+    }  # fmt: skip
+    report = json.loads((lesson.file / "report.json").read_text(encoding="utf-8"))
+    assert report["pictures"] == 20 and report["held_out"] == 2 and report["steps"] == {"prior": 8, "decoder": 2}
+    assert len(report["held_out_loss"]["prior"]) == 2
+    card = json.loads((lesson.file / "card.json").read_text(encoding="utf-8"))
+    assert (
+        card["config"]["taught"] == {"bulu": "bulu", "布噜": "bulu"} and card["data"]["taught"][0]["names"][0] == "bulu"
+    )
+    assert Image.open(lesson.sheet).size[0] > 700
+
+
+def test_a_taught_painter_is_taught_again(lesson: api.Lesson, tmp_path: Path) -> None:
+    more = api.teach(BULU, "momo", base=lesson.file, out=tmp_path / "both").result()
+    tokens = [token for token, _ in load_painter(more.file).read("bulu 布噜 momo").tokens]
+    assert tokens == ["bulu", "bulu", "momo"]
+
+
+def test_the_same_seed_teaches_the_same(lesson: api.Lesson, short: None, tmp_path: Path) -> None:
+    again = api.teach(BULU, ["bulu", "布噜"], out=tmp_path / "again").result()
+    assert load_painter(again.file).hash == load_painter(lesson.file).hash
+
+
+def test_stopping_keeps_what_was_learned(short: None, tmp_path: Path) -> None:
+    act = iter(api.teach(BULU, "bulu", out=tmp_path / "half"))
+    for progress in act:
+        if progress.step == 3:
+            break
+    act.close()
+    report = json.loads((tmp_path / "half" / "report.json").read_text(encoding="utf-8"))
+    assert report["steps"] == {"prior": 3}
+    assert load_painter(tmp_path / "half").read("bulu").of("known")
+
+
+def test_stopping_before_the_first_step_leaves_nothing(short: None, tmp_path: Path) -> None:
+    act = iter(api.teach(BULU, "bulu", out=tmp_path / "none"))
+    next(act)
+    act.close()
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("cat", "knows 'cat' already"),
+        ("猫", "knows '猫' already"),
+        ("Кот", "cannot be a name here"),
+        ("b/lu", "cannot be a name here"),
+        ("", "cannot be a name here"),
+        ("one two three four five", "cannot be a name here"),
+        ([], "No name came"),
+    ],
+)
+def test_names_that_do_not_go(name: Any, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        api.teach(BULU, name, out=tmp_path / "x").result()
+
+
+def test_too_few_pictures_and_wrong_ones(short: None, tmp_path: Path) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    with pytest.raises(BadInputError, match="0 pictures came; something new is taught from 3 to 200"):
+        api.teach(folder, "bulu", out=tmp_path / "x").result()
+    for number in range(3):
+        shutil.copy(BULU / f"bulu-{number:02d}.png", folder)
+    (folder / "text.png").write_text("no picture")
+    (folder / "empty.png").touch()
+    with pytest.raises(NotFoundError):
+        api.teach([BULU / "bulu-00.png", BULU / "none.png"], "bulu", out=tmp_path / "x").result()
+    act = api.teach(folder, "bulu", out=tmp_path / "three")
+    told = [progress.message for progress in act if progress.message]
+    assert sum("Passed over" in text for text in told) == 2
+    assert act.result().report["pictures"] == 3 and act.result().report["held_out"] == 0
+
+
+def test_by_command(short: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "cmd")
+    words = ["teach", str(BULU), "--name", "bulu", "--name", "布噜", "--out", out]
+    assert main([*words, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["names"] == ["bulu", "布噜"] and Path(made["sheet"]).is_file()
+    assert main(words) == 2
+    assert "teach it --again" in capsys.readouterr().err
+    assert main([*words[:-1], str(tmp_path / "y"), "--minutes", "0"]) == 2
+    assert "give more than 0" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from fastapi.testclient import TestClient
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import tiny_models
@@ -28,6 +29,7 @@ from danqing.families.pretrained.hints import HINTS
 from danqing.families.pretrained.learning import lora_loss
 from danqing.families.pretrained.painting import tiled
 from danqing.families.pretrained.single import tokenizer, write_layout
+from danqing.families.pretrained.unclip import embedded, revised
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_png
 from danqing.jobs import Place, Store
@@ -848,3 +850,58 @@ def test_a_model_is_taught_by_command(models: Path, tmp_path: Path, capsys: pyte
     made = json.loads(capsys.readouterr().out)
     assert Path(made["file"]).name == "bulu.safetensors" and "best so far" not in made
     assert {"bulu.safetensors", "report.json", "before-after.png"} == {p.name for p in (tmp_path / "cmd").iterdir()}
+
+
+def test_where_memory_is_short_latents_are_decoded_in_pieces(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = {"steps": 1, "size": "192x128"}
+    whole = painted(models / "sd", **wide)[0].astype(int)
+    vae = any_painter(models / "sd").opened.pipeline.vae
+    pieces: list[int] = []
+    decode = vae._tiled_decode if hasattr(vae, "_tiled_decode") else vae.tiled_decode
+    monkeypatch.setattr(vae, decode.__name__, lambda *a, **k: pieces.append(1) or decode(*a, **k))
+    monkeypatch.setattr("danqing.families.pretrained.painting.bytes_free", lambda: 1e6)
+    parted = painted(models / "sd", **wide)[0].astype(int)
+    assert pieces and not vae.use_tiling
+    assert 0 < np.abs(parted - whole).mean() < 20
+
+
+# Pictures through their embedding.
+
+
+def taken_up(act: Any) -> np.ndarray:
+    pixels: np.ndarray = act.result().pictures[0].pixels
+    return pixels
+
+
+def test_kandinsky_varies_and_blends_through_embeddings(models: Path) -> None:
+    model, other = models / "kandinsky", np.ascontiguousarray(255 - PHOTO[::-1])
+    kept = taken_up(api.vary(PHOTO, 0.0, 1, model=model, **SMALL))
+    assert kept.shape == (64, 64, 3), "the picture's content is taken up, not its pixels"
+    np.testing.assert_array_equal(taken_up(api.vary(PHOTO, 0.0, 1, "red", model=model, **SMALL)), kept)
+    assert (taken_up(api.vary(PHOTO, 0.7, 1, model=model, **SMALL)) != kept).any()
+    assert (taken_up(api.vary(PHOTO, 0.7, 1, "red", model=model, **SMALL))
+            != taken_up(api.vary(PHOTO, 0.7, 1, "blue", model=model, **SMALL))).any()  # fmt: skip
+    assert (taken_up(api.vary(other, 0.0, 1, model=model, **SMALL)) != kept).any()
+    one = taken_up(api.blend([PHOTO, other], [1, 0], strength=0.0, n=1, model=model, **SMALL))
+    assert np.abs(one.astype(int) - kept).max() <= 1
+    half = taken_up(api.blend([PHOTO, other], strength=0.0, n=1, model=model, **SMALL))
+    assert (half != kept).any()
+
+
+def test_kandinsky_takes_up_the_content_of_a_picture_and_replays(models: Path, tmp_path: Path) -> None:
+    model = models / "kandinsky"
+    made = api.paint("a cat", 1, 3, model, image_prompt=PHOTO, **SMALL).result().pictures[0]
+    assert (made.pixels != painted(model, seed=3)[0]).any()
+    path = tmp_path / "one.png"
+    path.write_bytes(encode_png(made))
+    assert api.replay(path, model, images=[PHOTO]).result().same
+
+
+def test_an_embedding_is_kept_or_imagined_anew(models: Path) -> None:
+    opened = any_painter(models / "kandinsky").opened
+    e = embedded(opened, [Image.fromarray(PHOTO)])
+    chance = lambda: torch.Generator().manual_seed(1)  # noqa: E731
+    torch.testing.assert_close(revised(opened, e, 0.0, "a", "", chance()), e)
+    anew = [revised(opened, start, 1.0, "a", "", chance()) for start in (e, -e)]
+    torch.testing.assert_close(*anew, atol=5e-3, rtol=0)
+    assert not torch.equal(revised(opened, e, 0.5, "a", "", chance()), revised(opened, e, 0.5, "b", "", chance()))

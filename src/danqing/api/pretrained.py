@@ -14,22 +14,25 @@ from torch import Tensor
 
 from danqing.api.commissions import STRENGTH, Commission, weighted
 from danqing.api.materials import Material, blended, grown
-from danqing.api.orders import orders
+from danqing.api.orders import mixture, orders
 from danqing.api.painting import check_count
 from danqing.api.texttopicture import Done, Sketch, fulfilled, restyled
 from danqing.errors import UsageError, unknown
+from danqing.families.pretrained import unclip
 from danqing.families.pretrained.dressing import Dress, check_engine, dressed
-from danqing.families.pretrained.encoding import Said, said
+from danqing.families.pretrained.encoding import Said, plain, said
 from danqing.families.pretrained.fingerprints import DECIDES, fingerprint
 from danqing.families.pretrained.hints import HINTS
 from danqing.families.pretrained.opening import PRETRAINED, Opened
 from danqing.families.pretrained.painting import Shot, can_tile, develop
 from danqing.families.pretrained.samplers import Usual, scheduler, usual
 from danqing.families.pretrained.single import open_model
+from danqing.families.pretrained.unclip import has_embedding
 from danqing.home import PARTS, part_place
 from danqing.images.alpha import flat
 from danqing.images.arrays import to_uint8
 from danqing.limits import LARGEST
+from danqing.nn.chance import generator
 from danqing.nn.precision import best_device, painting
 from danqing.types import Picture, Progress, Recipe
 from danqing.version import __version__
@@ -135,7 +138,8 @@ def check(studio: Pretrained, commission: Commission) -> None:
     asked = {
         "style": commission.style, "transparent": commission.transparent, "chaos": commission.chaos,
         "add": commission.add, "style-ref": commission.style_ref and not commission.adapter,
-        "image-prompt": commission.act == "paint" and commission.pictures and not commission.adapter,
+        "image-prompt": commission.act == "paint" and commission.pictures and not commission.adapter
+        and not has_embedding(studio.opened),
     }  # fmt: skip
     for name, value in asked.items():
         if value:
@@ -143,7 +147,9 @@ def check(studio: Pretrained, commission: Commission) -> None:
             raise UsageError(f"A pretrained model does not heed --{name}; leave it out{more}.")
     if commission.tile and not can_tile(studio.opened.pipeline):
         raise UsageError(f"A {studio.opened.kind} cannot paint edges that meet; leave --tile out.")
-    if len(commission.pictures) > 1 or (commission.pictures and commission.image):
+    if (len(commission.pictures) > 1 and not mixed(studio.opened, commission)) or (
+        commission.pictures and commission.image
+    ):
         raise UsageError(f"A {studio.opened.kind} cannot blend pictures; give one picture, or leave --model out.")
     if commission.tile and commission.engine:
         raise UsageError("The engine openvino cannot paint edges that meet; leave --tile or --engine out.")
@@ -155,7 +161,7 @@ def check(studio: Pretrained, commission: Commission) -> None:
     if commission.control_kind not in HINTS:
         raise unknown("control kind", commission.control_kind, HINTS)
     scheduler(studio.opened.pipeline, sampler_of(studio, commission))
-    studio.opened.for_task(task_of(commission))
+    studio.opened.for_task(task_of(studio.opened, commission))
 
 
 def heeds_negative(studio: Pretrained, commission: Commission) -> bool:
@@ -164,16 +170,21 @@ def heeds_negative(studio: Pretrained, commission: Commission) -> bool:
     return guidance_of(studio, commission) > 1 and not embedded
 
 
-def begun_with(commission: Commission) -> Material | None:
-    """The picture to start from: an image, or the one that is to be varied."""
-    varied = commission.act == "vary" and not commission.adapter
+def mixed(opened: Opened, commission: Commission) -> bool:
+    """Whether pictures are taken up through their embeddings."""
+    return bool(commission.pictures) and not commission.adapter and has_embedding(opened)
+
+
+def begun_with(opened: Opened, commission: Commission) -> Material | None:
+    """The picture to start from: an image, or the one that is to be varied by a model that sees no other way."""
+    varied = commission.act == "vary" and not commission.adapter and not mixed(opened, commission)
     return commission.image or (commission.pictures[0] if varied and commission.pictures else None)
 
 
-def task_of(commission: Commission) -> str:
+def task_of(opened: Opened, commission: Commission) -> str:
     if commission.mask or commission.extend:
         return "inpaint"
-    return "image" if begun_with(commission) else "text"
+    return "image" if begun_with(opened, commission) else "text"
 
 
 def sampler_of(studio: Pretrained, commission: Commission) -> str | None:
@@ -190,9 +201,9 @@ def guidance_of(studio: Pretrained, commission: Commission) -> float:
     return studio.usual.guidance if commission.guidance is None else commission.guidance
 
 
-def strength_of(commission: Commission) -> float:
+def strength_of(opened: Opened, commission: Commission) -> float:
     """How far the picture is forgotten: as for Danqing's own painter."""
-    if begun_with(commission) is not commission.image:
+    if begun_with(opened, commission) is not commission.image:
         return max(LEAST, commission.revision)
     usual = 1.0 if commission.mask or commission.extend else STRENGTH
     return max(LEAST, usual if commission.strength is None else commission.strength)
@@ -200,7 +211,7 @@ def strength_of(commission: Commission) -> float:
 
 def ground_of(opened: Opened, commission: Commission) -> tuple[tuple[int, int], Ground | None]:
     """The size that is painted at, and the picture to begin with."""
-    image = begun_with(commission)
+    image = begun_with(opened, commission)
     if image is None:
         return checked(opened, wanted_size(opened, commission)), None
     if not (commission.mask or commission.extend):
@@ -313,9 +324,20 @@ def shot_of(studio: Pretrained, plate: Plate, known: Known) -> Shot:
     seen = Image.fromarray(np.ascontiguousarray(flat(shown.rgba))) if shown and asked.adapter else None
     return Shot(
         known[words], plate.seed, plate.size, steps_of(studio, asked), guidance, sampler_of(studio, asked),
-        ground.image if ground else None, ground.mask if ground else None, strength_of(asked), asked.tile,
-        control, asked.control_strength, seen,
+        ground.image if ground else None, ground.mask if ground else None, strength_of(studio.opened, asked),
+        asked.tile, control, asked.control_strength, seen, embedding_of(studio.opened, plate),
     )  # fmt: skip
+
+
+def embedding_of(opened: Opened, plate: Plate) -> Tensor | None:
+    """(1, D) between the pictures whose content is taken up, led by the words; None where there are none."""
+    asked = plate.commission
+    if not mixed(opened, asked):
+        return None
+    seen = [Image.fromarray(np.ascontiguousarray(flat(one.rgba))) for one in asked.pictures]
+    e = mixture(list(unclip.embedded(opened, seen)), asked.weights or [1.0] * len(seen))[None]
+    words = plain(asked.prompt), plain(asked.negative)
+    return unclip.revised(opened, e, asked.revision, *words, generator("picture", plate.seed, "words"))
 
 
 def laid_back(picture: Tensor, ground: Ground | None) -> np.ndarray:

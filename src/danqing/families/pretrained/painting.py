@@ -13,14 +13,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from danqing.errors import BadInputError, UsageError
+from danqing.families.pretrained import unclip
 from danqing.families.pretrained.dressing import Dressed
 from danqing.families.pretrained.encoding import Said
+from danqing.families.pretrained.memory import bytes_free
 from danqing.families.pretrained.opening import quiet
 from danqing.families.pretrained.samplers import scheduler
 from danqing.nn.chance import generator
 
 CROSSED = "KandinskyV22Img2ImgCombinedPipeline"
 """takes the picture's width for its height (diffusers 0.42)"""
+DECODED = 900
+"""bytes of memory for a pixel that is decoded, for each byte of a number: 1,809 at 1,024 px in bf16 (AutoencoderKL)"""
 Step = Callable[[float], None]
 """told after every step how far the picture is, 0 .. 1; what it raises stops the work"""
 
@@ -47,6 +51,8 @@ class Shot:
     control_strength: float = 1.0
     seen: Image.Image | None = None
     """what an IP-Adapter looks at"""
+    embedding: Tensor | None = None
+    """(1, D) what is painted instead of the words, by a model that has embeddings (unclip.py)"""
 
     @property
     def task(self) -> str:
@@ -65,10 +71,13 @@ class Developed:
 def develop(model: Dressed, shot: Shot, on_step: Step | None = None) -> Developed:
     """Raises UsageError where memory does not suffice."""
     pipeline = model.for_task(shot.task)
+    pipeline = pipeline if shot.embedding is None else pipeline.decoder_pipe
     give(pipeline, scheduler(model.opened.pipeline, shot.sampler))
     wishes = arguments(pipeline, shot, on_step)
+    if shot.embedding is not None:
+        wishes |= unclip.wishes(model.opened, shot.embedding)
     try:
-        with quiet(), tiled(pipeline, shot.tile):
+        with quiet(), tiled(pipeline, shot.tile), frugal(pipeline, shot.size):
             out = pipeline(**wishes)
     except MemoryError:
         raise no_memory(shot) from None
@@ -129,6 +138,23 @@ def arguments(pipeline: Any, shot: Shot, on_step: Step | None) -> dict[str, Any]
 def whole_steps(shot: Shot) -> int:
     """Of a picture to start from only `strength` of the steps are taken: so many that at least one is."""
     return shot.steps if shot.image is None else max(shot.steps, -int(-1 // max(shot.strength, 0.01)))
+
+
+@contextmanager
+def frugal(pipeline: Any, size: tuple[int, int]) -> Iterator[None]:
+    """Where memory is short, latents are decoded in overlapping pieces: slower, and a little different.
+
+    Attention needs no slices: PyTorch's own never holds a whole matrix of places by places.
+    """
+    vae: Any = getattr(pipeline, "vae", None)
+    short = hasattr(vae, "enable_tiling") and size[0] * size[1] * DECODED * vae.dtype.itemsize > bytes_free()
+    if short:
+        vae.enable_tiling()
+    try:
+        yield
+    finally:
+        if short:
+            vae.disable_tiling()
 
 
 def can_tile(pipeline: Any) -> bool:

@@ -11,6 +11,8 @@ LONGEST = 60
 """letters of a name"""
 PARTS, PARTS_SEVERAL = ("controlnet", "adapter", "decoder"), ("loras", "embeddings")
 """what is put on a pretrained model: settings that name one file or folder, and such that name several"""
+VOCABULARY = "vocabulary.txt"
+"""what the folder of a painter of words has, and no other model's"""
 IMPOSSIBLE = '/\\:*?"<>|'
 """in the names of files, on one system or another"""
 
@@ -32,9 +34,14 @@ def fetched_names() -> list[str]:
     return sorted(path.parent.name for path in found if not path.parent.name.startswith("."))
 
 
-def fetched_model(name: str) -> Path:
-    """The folder of a model by its name. Raises NotFoundError."""
-    known = fetched_names()
+def painter_names() -> list[str]:
+    """Of painters that were taught something here, sorted."""
+    return sorted(path.parent.name for path in models_folder().glob(f"*/{VOCABULARY}"))
+
+
+def model_named(name: str) -> Path:
+    """The folder of a pretrained model or a taught painter by its name. Raises NotFoundError."""
+    known = [*fetched_names(), *painter_names()]
     if name not in known:
         raise unknown("model", name, known)
     return models_folder() / name
@@ -53,6 +60,8 @@ def fetched_part(name: str) -> Path:
     shelf = models_folder()
     there = {path.name: path for path in shelf.glob("*") if not path.name.startswith(".")}
     found = there.get(name) or there.get(f"{name}.safetensors")
+    inside = shelf / name / f"{name}.safetensors"
+    found = inside if inside.is_file() else found
     if found is None:
         raise unknown("file or model", name, there)
     return found

@@ -17,7 +17,7 @@ from danqing.errors import BadInputError, UsageError
 from danqing.families.style.learning import Pupil, learn, pupil
 from danqing.families.style.looks import LOOKS
 from danqing.families.style.taught import KEPT, Taught, read_taught, write_taught
-from danqing.home import taught_file
+from danqing.home import models_folder, taught_file
 from danqing.images.reading import BadPictureError, read
 from danqing.types import Progress
 
@@ -43,6 +43,7 @@ def teach(
     name      what it is called in prompts; a painter of Danqing takes several spellings ("bulu", "布噜")
     base      None for Danqing's own painter: what comes out is a painter's folder. A model of diffusers: what comes out
               is a LoRA
+    out       a folder; left out, one among the models, where commands and the studio find it by name
     minutes   at most; it ends before where the pictures that are held out are not painted better any more
 
     Ctrl+C (closing the generator) keeps what was learned so far. Raises UsageError, NotFoundError, BadInputError,
@@ -63,11 +64,11 @@ def teach(
 def place(names: Sequence[str], out: str | Path | None) -> Path:
     """The folder of a lesson.
 
-    >>> place(["My Bulu", "布噜"], None).as_posix()
-    'runs/my-bulu'
+    >>> place(["My Bulu", "布噜"], None).name
+    'my-bulu'
     """
     stem = re.sub(r"[\W_]+", "-", (names[0] if names else "").lower()).strip("-")
-    return Path("runs") / (stem or "taught") if out is None else Path(out)
+    return models_folder() / (stem or "taught") if out is None else Path(out)
 
 
 @act

@@ -49,8 +49,9 @@ COPIES = 16
 """of each picture, moved about"""
 TINTED_EVERY = 4
 """one copy of so many is in another colour, and said to be: what the colour words do is not to be forgotten"""
-OLD = 256
-"""old words that are recalled, so that they stay"""
+OLD, KIN = 256, 400
+"""old words that are recalled, so that they stay: half of them are names of so many pictures that are most like the new
+ones, for those are the first to suffer"""
 RANK = 16
 TRAIN = {
     "prior": TrainSettings(batch=64, optimizer="adamw", lr=2e-3, rate="cosine", warmup=20),
@@ -191,8 +192,10 @@ def recall(pupil: Pupil) -> Generator[Progress, None, Examples]:
     """What the painter makes of OLD words before it is taught."""
     base, chance = pupil.base, generator("old words", pupil.seed)
     entries = base.index.entries
+    kin = base.index.likeness(pupil.shown.mean(0)).topk(min(KIN, len(entries))).indices
+    far, near = (torch.randint(count, (OLD // 2,), generator=chance) for count in (len(entries), len(kin)))
     rows = []
-    for number, place in enumerate(torch.randint(len(entries), (OLD,), generator=chance).tolist()):
+    for number, place in enumerate([*far.tolist(), *kin[near].tolist()]):
         entry = entries[place]
         name = entry.name_zh if number % 2 and entry.name_zh else entry.name_en
         style = base.styles.index(entry.style) if number % 3 and entry.style in base.styles else base.any_style

@@ -31,7 +31,9 @@ def teach(
         ),
     ] = None,
     minutes: Annotated[float, typer.Option(help="At most; it ends before where nothing gets better.")] = 8.0,
-    out: Annotated[Path | None, typer.Option(help="Folder; runs/NAME if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; one of that name in DANQING_HOME/models if left out.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything that is chance follows from it.")] = 0,
     again: Annotated[bool, typer.Option("--again", help="Write over what was taught there before.")] = False,
 ) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from danqing import api
 from danqing.checkpoint import TRAINING
 from danqing.errors import DanqingError, NotFoundError, UsageError, unknown
 from danqing.gallery.gallery import NAME
-from danqing.home import PARTS, PARTS_SEVERAL, fetched_model, fetched_part, taught_file, taught_names
+from danqing.home import PARTS, PARTS_SEVERAL, fetched_part, model_named, taught_file, taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import read_recipe
 from danqing.jobs.desk import Desk
@@ -161,10 +161,10 @@ def evaluate(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None,
 
 
 def chosen(wishes: Mapping[str, Any]) -> dict[str, Any]:
-    """With the model, where one is named: only such as were fetched, never a path. Raises NotFoundError."""
+    """With the model, where one is named: only such as were fetched or taught, never a path. Raises NotFoundError."""
     given = dict(wishes)
     if (name := given.pop("model", None)) is not None:
-        given["model"] = fetched_model(name)
+        given["model"] = model_named(name)
     given |= {part: shelved(given[part]) for part in PARTS if given.get(part)}
     given |= {part: [shelved(one) for one in given[part]] for part in PARTS_SEVERAL if given.get(part)}
     return given

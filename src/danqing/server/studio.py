@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from danqing.errors import NotFoundError
 from danqing.gallery import Gallery
-from danqing.home import fetched_names, taught_names
+from danqing.home import fetched_names, painter_names, taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.tracing import to_svg
 from danqing.jobs import JOBS, Place, State, Store, check, public_files
@@ -83,14 +83,15 @@ def styles() -> dict[str, Any]:
 
 @router.get("/models")
 def models() -> dict[str, Any]:
-    """Pretrained models that were fetched; a job of painting names one as `model`."""
-    return {"models": fetched_names()}
+    """Pretrained models that were fetched, and painters that were taught; a job of painting names one as `model`."""
+    return {"models": fetched_names(), "painters": painter_names()}
 
 
 @router.get("/reading")
-def how_read(prompt: Annotated[str, Query(max_length=10_000)] = "") -> dict[str, Any]:
-    """The truth light: which words of a prompt are known, taken for others, or passed over."""
-    return reading(prompt)
+def how_read(prompt: Annotated[str, Query(max_length=10_000)] = "", model: str = "") -> dict[str, Any]:
+    """The truth light: which words of a prompt are known, taken for others, or passed over. `model`: a taught painter,
+    else the one that comes with Danqing."""
+    return reading(prompt, model)
 
 
 @router.post("/jobs", status_code=202)

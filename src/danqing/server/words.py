@@ -1,21 +1,32 @@
-"""The truth light without a model: how the painter that comes with Danqing reads a prompt."""
+"""The truth light without a model: how a painter reads a prompt, by the words in its folder."""
 
-from functools import cache
+import json
+from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from danqing.home import VOCABULARY, model_named, painter_names
 from danqing.words.lexicon import Own
 from danqing.words.reading import read
 
 
-@cache
-def lexicon() -> Own:
-    """The words of the shipped weights."""
-    text = files("danqing").joinpath("models", "painter", "vocabulary.txt").read_text(encoding="utf-8")
-    return Own(words=tuple(text.splitlines()))
+def lexicon(painter: str) -> Own:
+    """The words of a taught painter, or of the shipped weights."""
+    shipped = Path(str(files("danqing").joinpath("models", "painter")))
+    folder = model_named(painter) if painter in painter_names() else shipped
+    return words_of(folder, (folder / VOCABULARY).stat().st_mtime_ns)
 
 
-def reading(prompt: str) -> dict[str, Any]:
+@lru_cache(maxsize=8)
+def words_of(folder: Path, stamp: int) -> Own:
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    words = (folder / VOCABULARY).read_text(encoding="utf-8").split()
+    return Own(words=tuple(words), names=card["config"].get("taught", {}))
+
+
+def reading(prompt: str, painter: str = "") -> dict[str, Any]:
     """Words, how each was understood, and what was not taken literally in one sentence of each language."""
-    found = read(prompt, lexicon())
-    return {**found.plain(), "en": found.sentence_en(), "zh": found.sentence_zh(lexicon())}
+    own = lexicon(painter)
+    found = read(prompt, own)
+    return {**found.plain(), "en": found.sentence_en(), "zh": found.sentence_zh(own)}

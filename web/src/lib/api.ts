@@ -66,6 +66,7 @@ export interface Reading {
 
 export interface Styles {
   models: string[];
+  painters: string[];
   drawing: string[];
   manners: string[];
   titles: Record<string, { en: string; zh: string }>;
@@ -120,9 +121,10 @@ export const again = (id: string): Promise<Job> => ask(`/jobs/${id}/again`, json
 export const cancel = (id: string): Promise<Job> => ask(`/jobs/${id}/cancel`, json("POST", {}));
 export const jobFiles = (id: string): Promise<{ files: string[] }> => ask(`/jobs/${id}/files`);
 export const styles = (): Promise<Styles> => ask("/styles");
-/** Pretrained models that were fetched. */
-export const models = async (): Promise<string[]> => (await ask<{ models: string[] }>("/models")).models;
-export const reading = (prompt: string): Promise<Reading> => ask(`/reading?prompt=${encodeURIComponent(prompt)}`);
+/** Pretrained models that were fetched, painters that were taught. */
+export const models = (): Promise<{ models: string[]; painters: string[] }> => ask("/models");
+export const reading = (prompt: string, model = ""): Promise<Reading> =>
+  ask(`/reading?${new URLSearchParams({ prompt, model })}`);
 export const picture = (id: string): Promise<Entry & { parents: Entry[]; children: Entry[] }> => ask(`/pictures/${id}`);
 export const like = (id: string): Promise<{ pictures: Entry[] }> => ask(`/pictures/${id}/like?count=12`);
 export const mark = (id: string, marks: { favourite?: boolean; tags?: string[]; trashed?: boolean }): Promise<Entry> =>

@@ -58,6 +58,7 @@ export function wishes(): api.Wishes {
   const found: api.Wishes = {
     prompt: asked.prompt, seed: asked.seed, n: asked.n, size: asked.size, steps: asked.steps, guidance: asked.guidance,
   };
+  if (known.painters.includes(asked.model)) found.model = asked.model;
   if (asked.negative) found.negative = asked.negative;
   if (asked.style !== "default") found.style = asked.style;
   if (asked.chaos) found.chaos = asked.chaos;
@@ -69,8 +70,9 @@ export function wishes(): api.Wishes {
 /** Take up the recipe of a picture. */
 export function remix(recipe: api.Recipe): void {
   const extra = recipe.extra ?? {};
-  asked.model = recipe.family === "pretrained" && known.models.includes(recipe.model ?? "") ? (recipe.model ?? "") : "";
-  if (asked.model) {
+  const there = [...known.models, ...known.painters].includes(recipe.model ?? "");
+  asked.model = there ? (recipe.model ?? "") : "";
+  if (known.models.includes(asked.model)) {
     asked.its = { steps: recipe.steps ?? 0, guidance: recipe.guidance ?? 0, size: Math.max(...(recipe.size ?? [0])) };
     Object.assign(asked, { prompt: recipe.prompt ?? "", negative: recipe.negative ?? "", seed: recipe.seed ?? 0, fresh: false, tile: !!extra.tile });
     go("paint");
@@ -162,10 +164,10 @@ setInterval(() => (clock.now = Date.now()), 1000);
 // Pictures that one room hands to another.
 
 export const handed = $state<{ canvas: string | null; restyle: string | null; blend: string[] }>({ canvas: null, restyle: null, blend: [] });
-export const known = $state<api.Styles>({ models: [], drawing: [], manners: [], titles: {}, taught: [] });
+export const known = $state<api.Styles>({ models: [], painters: [], drawing: [], manners: [], titles: {}, taught: [] });
 export const askStyles = async (): Promise<void> => {
   Object.assign(known, (await tried(api.styles())) ?? {});
-  known.models = (await tried(api.models())) ?? [];
+  Object.assign(known, (await tried(api.models())) ?? {});
 };
 
 /** The picture that is looked at in large; null for none. */

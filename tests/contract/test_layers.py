@@ -15,7 +15,7 @@ HOME = Path(danqing.__file__).parent
 LEVELS = {
     0: ["__init__", "database", "errors", "home", "limits", "types", "registry", "settings", "presets", "version"],
     1: ["images", "nn", "samplers", "words"],
-    2: ["data", "checkpoint", "train", "evaluate"],
+    2: ["data", "checkpoint", "train", "evaluate", "vocabulary"],
     3: ["families"],
     4: ["api", "gallery"],
     5: ["jobs"],

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from danqing.api.studios import load_painter, shipped_folder
 from danqing.errors import UsageError
+from danqing.vocabulary import lexicon_of
 from danqing.words import COLOURS, Lexicon, Reading, Word, read
 from danqing.words.chinese import NUMBERS, PLACES, segment
 from danqing.words.forms import fold, singulars, split
-from danqing.words.lexicon import HOME, PAD, RESERVED, UNKNOWN, rows
+from danqing.words.lexicon import HOME, PAD, RESERVED, UNKNOWN, Own, rows
 from danqing.words.prompts import LEAST, MOST
 from danqing.words.reading import LONGEST_PROMPT, MOST_TOKENS
 
@@ -292,3 +294,32 @@ def test_plain_is_what_a_page_needs() -> None:
         "left_out": 0,
     }  # fmt: skip
     assert Reading(()).plain() == {"words": [], "tokens": [], "left_out": 0}
+
+
+# Words that a painter has, but has never been told.
+
+
+def test_words_that_no_caption_said_are_not_known() -> None:
+    lexicon = Own(words=("fish", "shark", "wallet", "red"), unlearned=frozenset({"shark", "wallet"}))
+    words = read("red shark, wallet", lexicon).words
+    assert [(word.how, word.tokens) for word in words] == [
+        ("known", ("red",)), ("near", ("fish",)), ("ignored", ()),
+    ]  # fmt: skip
+    assert lexicon.id_of("fish") == 2 and lexicon.id_of("red") == 5, "numbers stay those of the weights"
+
+
+def test_the_shipped_painter_says_what_it_never_saw() -> None:
+    studio = load_painter()
+    assert {"shark", "wallet", "doughnut"} <= studio.lexicon.unlearned < set(studio.shipped.vocabulary)
+    for prompt, how in (("a shark", "near"), ("鲨鱼", "near"), ("wallet", "ignored"), ("a cat", "known")):
+        assert studio.read(prompt).words[-1].how == how, prompt
+
+
+def test_the_light_without_a_model_is_the_painter_s_own() -> None:
+    own, light = load_painter().lexicon, lexicon_of(shipped_folder())
+    assert (own.words, own.names, own.unlearned) == (light.words, light.names, light.unlearned)
+
+
+def test_every_near_word_of_the_vocabulary_is_known_to_the_shipped_painter() -> None:
+    own = load_painter().lexicon
+    assert all(set(own.near[word].tokens) <= own.ids.keys() for word in own.unlearned if word in own.near)

@@ -17,7 +17,7 @@ from danqing.families.text2image.index import Index, read_index
 from danqing.families.text2image.painter import Painter
 from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import Shipped, read_painter
-from danqing.words.lexicon import PAD, Lexicon, Own
+from danqing.words.lexicon import PAD, Lexicon, Own, unlearned
 from danqing.words.reading import Reading, read
 
 SHIPPED = "painter"
@@ -55,7 +55,10 @@ class Studio:
     @cached_property
     def lexicon(self) -> Lexicon:
         """The installed tables with the words of the weights: a later Danqing may know other words."""
-        return Own(words=self.shipped.vocabulary, names=self.shipped.taught)
+        words = self.shipped.vocabulary
+        return Own(
+            words=words, names=self.shipped.taught, unlearned=unlearned(words, self.painter.prior.gist.words.weight)
+        )
 
     @cached_property
     def index(self) -> Index:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from danqing.words.chinese import HAN, LONGEST, is_han, numbers
 from danqing.words.forms import WORDS, fold, singulars, split, stems
@@ -260,10 +260,20 @@ class Own(Lexicon):
     words: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     """spelling, as `spelt` gives it -> a word of the vocabulary"""
+    unlearned: frozenset[str] = frozenset()
+    """words of the vocabulary that no caption has said: they are not known, whatever number they have"""
 
     @cached_property
     def vocabulary(self) -> tuple[str, ...]:
         return self.words
+
+    @cached_property
+    def ids(self) -> Mapping[str, int]:
+        return {word: number for word, number in super().ids.items() if word not in self.unlearned}
+
+    @cached_property
+    def frequent(self) -> frozenset[str]:
+        return super().frequent - self.unlearned
 
     @cached_property
     def near(self) -> dict[str, Meaning]:
@@ -280,6 +290,11 @@ class Own(Lexicon):
 
     def meaning_of(self, text: str) -> Meaning:
         return Meaning((text,), "known") if text in self.names.values() else super().meaning_of(text)
+
+
+def unlearned(words: Sequence[str], table: Any) -> frozenset[str]:
+    """Those whose row of a painter's gist, (len(RESERVED) + N, D), is nothing: no caption has said them."""
+    return frozenset(word for word, said in zip(words, table.any(1)[len(RESERVED) :], strict=True) if not said)
 
 
 def spelt(name: str, lexicon: Lexicon) -> str:

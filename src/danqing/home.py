@@ -36,7 +36,8 @@ def fetched_names() -> list[str]:
 
 def painter_names() -> list[str]:
     """Of painters that were taught something here, sorted."""
-    return sorted(path.parent.name for path in models_folder().glob(f"*/{VOCABULARY}"))
+    found = (path.parent for path in models_folder().glob(f"*/{VOCABULARY}"))
+    return sorted(path.name for path in found if (path / "card.json").is_file() and path.name[0] != ".")
 
 
 def model_named(name: str) -> Path:
@@ -60,8 +61,8 @@ def fetched_part(name: str) -> Path:
     shelf = models_folder()
     there = {path.name: path for path in shelf.glob("*") if not path.name.startswith(".")}
     found = there.get(name) or there.get(f"{name}.safetensors")
-    inside = shelf / name / f"{name}.safetensors"
-    found = inside if inside.is_file() else found
+    if found is not None and (inside := found / f"{name}.safetensors").is_file():
+        found = inside  # a LoRA that was taught here
     if found is None:
         raise unknown("file or model", name, there)
     return found

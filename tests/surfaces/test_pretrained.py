@@ -21,8 +21,8 @@ from danqing import api
 from danqing.api import teaching_loras
 from danqing.api.studios import any_painter
 from danqing.cli import main
-from danqing.errors import BadInputError, BadWeightsError, DanqingError, NotFoundError, UsageError
-from danqing.families.pretrained import layouts
+from danqing.errors import BadInputError, BadWeightsError, DanqingError, DiskError, NotFoundError, UsageError
+from danqing.families.pretrained import layouts, learning
 from danqing.families.pretrained.encoding import brought_back, plain, read, said, weighted
 from danqing.families.pretrained.fingerprints import fingerprint
 from danqing.families.pretrained.hints import HINTS
@@ -30,6 +30,7 @@ from danqing.families.pretrained.learning import lora_loss
 from danqing.families.pretrained.painting import tiled
 from danqing.families.pretrained.single import tokenizer, write_layout
 from danqing.families.pretrained.unclip import embedded, revised
+from danqing.home import fetched_part
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_png
 from danqing.jobs import Place, Store
@@ -779,7 +780,7 @@ def test_a_model_is_taught(models: Path, name: str, tmp_path: Path) -> None:
     lesson = api.teach(BULU, "bulu", base=model, out=tmp_path / "taught").result()
     scores = lesson.report["scores"]
     assert lesson.report["steps"] == 40 and len(scores) == 2 and scores[1] < scores[0]
-    assert lesson.file == tmp_path / "taught" / "bulu.safetensors" and lesson.sheet.is_file()
+    assert lesson.file == tmp_path / "taught" / "taught.safetensors" and lesson.sheet.is_file()
     np.testing.assert_array_equal(painted(model, "bulu")[0], before, err_msg="the model itself stays as it is")
     after = painted(model, "bulu", loras=[str(lesson.file)])[0]
     assert (after != before).any()
@@ -812,7 +813,7 @@ def test_what_is_learned_is_the_noise_or_the_velocity() -> None:
             torch.testing.assert_close(noised, x)
             return SimpleNamespace(sample=out)
 
-        net.dtype = torch.float32  # type: ignore[attr-defined]
+        net.dtype, net.device = torch.float32, "cpu"  # type: ignore[attr-defined]
         pupil: Any = SimpleNamespace(net=net, noise=schedule)
         batch = Batch(z, None, {"prompt_embeds": torch.zeros(4, 77, 8)})
         assert float(lora_loss(pupil, 64, batch, Now(0, 0.0, Chance("oracle")))) < 1e-10
@@ -824,10 +825,11 @@ def test_models_that_are_not_taught_here_say_so(models: Path, name: str, tmp_pat
         api.teach(BULU, "bulu", base=models / name, out=tmp_path / "x").result()
 
 
-@pytest.mark.parametrize("name", [["bulu", "布噜"], "b/lu", " "])
+@pytest.mark.parametrize("name", [["bulu", "布噜"], "b" * 61, " ", "a\nb"])
 def test_names_that_no_lora_has(models: Path, name: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is taught one name"):
         api.teach(BULU, name, base=models / "sd", out=tmp_path / "x").result()
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.usefixtures("brief")
@@ -840,29 +842,66 @@ def test_a_stopped_lesson_keeps_its_lora_and_leaves_the_model_alone(models: Path
             break
     act.close()
     np.testing.assert_array_equal(painted(model, "bulu")[0], before)
-    assert (painted(model, "bulu", loras=[str(tmp_path / "half" / "bulu.safetensors")])[0] != before).any()
+    assert (painted(model, "bulu", loras=[str(tmp_path / "half" / "half.safetensors")])[0] != before).any()
+    assert json.loads((tmp_path / "half" / "report.json").read_text())["steps"] == 5
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_lora_that_cannot_be_written_leaves_the_model_alone(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = models / "sd"
+    before = painted(model, "bulu")[0]
+
+    def full(*_: Any) -> None:
+        raise DiskError("full")
+
+    monkeypatch.setattr(learning, "write", full)
+    with pytest.raises(DiskError):
+        api.teach(BULU, "bulu", base=model, out=tmp_path / "full").result()
+    np.testing.assert_array_equal(painted(model, "bulu")[0], before)
+    assert not any(p.requires_grad for p in any_painter(model).opened.pipeline.unet.parameters())
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_taught_lora_is_found_by_its_name_and_nothing_else_is(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANQING_HOME", str(tmp_path))
+    lesson = api.teach(BULU, "My Bulu", base=models / "sd").result()
+    assert fetched_part("my-bulu") == lesson.file == tmp_path / "models" / "my-bulu" / "my-bulu.safetensors"
+    (tmp_path / "secret.safetensors").touch()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "secret.safetensors").touch()
+    for name in (str(tmp_path / "secret"), "../secret", "../../secret"):
+        with pytest.raises(NotFoundError):
+            fetched_part(name)
 
 
 @pytest.mark.usefixtures("brief")
 def test_a_model_is_taught_by_command(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["teach", str(BULU), "--name", "bulu", "--base", str(models / "sd"), "--out", str(tmp_path / "cmd")]
     assert main([*words, "--json"]) == 0
-    made = json.loads(capsys.readouterr().out)
-    assert Path(made["file"]).name == "bulu.safetensors" and "best so far" not in made
-    assert {"bulu.safetensors", "report.json", "before-after.png"} == {p.name for p in (tmp_path / "cmd").iterdir()}
+    said = capsys.readouterr()
+    made = json.loads(said.out)
+    assert Path(made["file"]).name == "cmd.safetensors" and "the best so far, kept" in said.err
+    assert {"cmd.safetensors", "report.json", "before-after.png"} == {p.name for p in (tmp_path / "cmd").iterdir()}
 
 
-def test_where_memory_is_short_latents_are_decoded_in_pieces(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_pictures_are_decoded_in_pieces(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = {"steps": 1, "size": "192x128"}
     whole = painted(models / "sd", **wide)[0].astype(int)
     vae = any_painter(models / "sd").opened.pipeline.vae
     pieces: list[int] = []
     decode = vae._tiled_decode if hasattr(vae, "_tiled_decode") else vae.tiled_decode
     monkeypatch.setattr(vae, decode.__name__, lambda *a, **k: pieces.append(1) or decode(*a, **k))
-    monkeypatch.setattr("danqing.families.pretrained.painting.bytes_free", lambda: 1e6)
+    monkeypatch.setattr("danqing.families.pretrained.painting.WHOLE", 64 * 64)
     parted = painted(models / "sd", **wide)[0].astype(int)
     assert pieces and not vae.use_tiling
     assert 0 < np.abs(parted - whole).mean() < 20
+    pieces.clear()
+    painted(models / "sd", tile=True, **wide)
+    assert not pieces, "edges that meet are decoded whole"
 
 
 # Pictures through their embedding.

@@ -14,7 +14,7 @@ from danqing import api
 from danqing.api import teaching_words
 from danqing.api.studios import load_painter
 from danqing.cli import main
-from danqing.errors import BadInputError, NotFoundError, UsageError
+from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_png
 from danqing.jobs import Place
@@ -143,6 +143,8 @@ def test_stopping_before_the_first_step_leaves_nothing(short: None, tmp_path: Pa
     [
         ("cat", "knows 'cat' already"),
         ("猫", "knows '猫' already"),
+        ("cats", "knows 'cats' already"),
+        ("hot dog", "knows 'hot dog' already"),
         ("Кот", "cannot be a name here"),
         ("b/lu", "cannot be a name here"),
         ("", "cannot be a name here"),
@@ -153,6 +155,36 @@ def test_stopping_before_the_first_step_leaves_nothing(short: None, tmp_path: Pa
 def test_names_that_do_not_go(name: Any, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=sentence):
         api.teach(BULU, name, out=tmp_path / "x").result()
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    for again in (False, True):
+        with pytest.raises(UsageError, match="holds something else already"):
+            api.teach(BULU, "bulu", out=tmp_path, again=again).result()
+    with pytest.raises(DiskError, match="cannot be written"):
+        api.teach(BULU, "bulu", out=tmp_path / "mine.txt" / "x").result()
+
+
+def test_the_styles_of_other_pictures_stay_what_they_were(lesson: api.Lesson) -> None:
+    before, after = load_painter().index, load_painter(lesson.file).index
+    assert before.styles == after.styles
+    seen = torch.randn(20, len(before.tensors["mean"]), generator=torch.Generator().manual_seed(0)) * 3
+    assert [before.style_of(one) for one in seen] == [after.style_of(one) for one in seen]
+    assert len({before.style_of(one) for one in seen}) > 2
+
+
+def test_a_word_that_was_never_learned_is_taught(short: None, tmp_path: Path) -> None:
+    act = iter(api.teach(BULU, ["shark", "鲨鱼"], out=tmp_path / "shark"))
+    for progress in act:
+        if progress.step == 1:
+            break
+    act.close()
+    studio = load_painter(tmp_path / "shark")
+    for prompt in ("two sharks", "a shark", "鲨鱼"):
+        assert studio.read(prompt).words[-1].tokens == ("shark_",), prompt
+    assert studio.lexicon.id_of("shark_") == len(studio.shipped.vocabulary) + 1
 
 
 def test_too_few_pictures_and_wrong_ones(short: None, tmp_path: Path) -> None:

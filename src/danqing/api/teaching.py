@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from danqing.api.act import act
-from danqing.api.lesson_pictures import REPORT, Lesson
+from danqing.api.lesson_pictures import Lesson, opened
 from danqing.api.studios import Studio, any_painter
 from danqing.api.stylizing import LEAST, SUFFIXES, eyes, styler, within
 from danqing.api.teaching_loras import teach_lora
-from danqing.api.teaching_words import MINUTES, teach_word
+from danqing.api.teaching_words import teach_word
 from danqing.errors import BadInputError, UsageError
 from danqing.families.style.learning import Pupil, learn, pupil
 from danqing.families.style.looks import LOOKS
 from danqing.families.style.taught import KEPT, Taught, read_taught, write_taught
 from danqing.home import models_folder, taught_file
 from danqing.images.reading import BadPictureError, read
+from danqing.limits import LESSON_MINUTES
 from danqing.types import Progress
 
 MOST = 50
@@ -32,7 +33,7 @@ def teach(
     name: str | Sequence[str],
     *,
     base: Any = None,
-    minutes: float = MINUTES,
+    minutes: float = LESSON_MINUTES,
     out: str | Path | None = None,
     seed: int = 0,
     again: bool = False,
@@ -44,7 +45,9 @@ def teach(
     base      None for Danqing's own painter: what comes out is a painter's folder. A model of diffusers: what comes out
               is a LoRA
     out       a folder; left out, one among the models, where commands and the studio find it by name
-    minutes   at most; it ends before where the pictures that are held out are not painted better any more
+    again     teach anew what was taught in that folder before
+    minutes   of learning, at most, beside about half a minute of looking before and after; it ends before where the
+              pictures that are held out are not painted better any more
 
     Ctrl+C (closing the generator) keeps what was learned so far. Raises UsageError, NotFoundError, BadInputError,
     DiskError.
@@ -53,12 +56,14 @@ def teach(
     if minutes <= 0:
         raise UsageError(f"{minutes} minutes came; give more than 0.")
     folder = place(names, out)
-    if (folder / REPORT).exists() and not again:
-        raise UsageError(f"'{folder}' holds what was taught before; choose another --out, or teach it --again.")
     studio = any_painter(base)
-    if isinstance(studio, Studio):
-        return (yield from teach_word(studio, pictures, names, folder, minutes, seed))
-    return (yield from teach_lora(studio, pictures, names, folder, minutes, seed))
+    teacher = teach_word if isinstance(studio, Studio) else teach_lora
+    opened(folder, again)
+    try:
+        return (yield from teacher(studio, pictures, names, folder, minutes, seed))
+    finally:
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def place(names: Sequence[str], out: str | Path | None) -> Path:

@@ -6,7 +6,7 @@ OUT/report.json                                               what was learned f
 """
 
 import copy
-import json
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -16,17 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from danqing.api.lesson_pictures import REPORT, SHEET, Lesson, Shown, gathered, halved
+from danqing.api.act import Act
+from danqing.api.lesson_pictures import Lesson, Shown, compared, gathered, halved, told
 from danqing.api.materials import framed
 from danqing.api.models import parameters, software
 from danqing.api.orders import MANY
 from danqing.api.scoring import Best
 from danqing.api.studios import Studio, load_painter
-from danqing.api.texttopicture import paint
 from danqing.errors import UsageError
 from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image import subject
@@ -36,8 +35,7 @@ from danqing.families.text2image.painter import Manner
 from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import painter_config, ready, write_painter
 from danqing.families.text2image.subject import Examples
-from danqing.images.sheets import sheet
-from danqing.images.writing import write_array, write_atomic
+from danqing.limits import LESSON_MINUTES
 from danqing.nn import precision
 from danqing.nn.chance import Chance, derive, generator
 from danqing.nn.lowrank import learn_last_rows, learn_low_rank, merge
@@ -62,7 +60,6 @@ SHARE = {"prior": 0.15, "decoder": 0.85}
 """of the minutes"""
 LOOK, PATIENCE = 50, 5
 """steps between two looks at what is held out, looks without progress that end a part"""
-MINUTES = 8.0
 SHOWN = 3
 """pictures of a prompt on either side of the sheet"""
 ORDINARY = ("cat", "a red apple", "house")
@@ -87,7 +84,6 @@ class Pupil:
     new: Examples
     held: Examples | None
     seed: int
-    device: str
     steps: dict[str, int] = field(default_factory=dict)
     scores: dict[str, list[float]] = field(default_factory=dict)
     """by part: loss on what was held out, look after look"""
@@ -98,15 +94,14 @@ def teach_word(
     pictures: str | Path | Sequence[str | Path],
     names: Sequence[str],
     folder: Path,
-    minutes: float = MINUTES,
+    minutes: float = LESSON_MINUTES,
     seed: int = 0,
-    device: str = "cpu",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Generator[Progress, None, Lesson]:
     """The generator behind `teach` for a painter of words."""
     spellings = checked_names(studio, names)
     found = yield from gathered(pictures)
-    pupil = begin(studio, found, spellings, seed, device)
+    pupil = begin(studio, found, spellings, seed)
     old = yield from recall(pupil)
     began = clock()
     try:
@@ -114,8 +109,8 @@ def teach_word(
         yield from learn(pupil, "decoder", old, minutes, clock)
     finally:
         if pupil.steps:
-            told = keep(pupil, old, folder, clock() - began)
-    return told
+            lesson = keep(pupil, old, folder, clock() - began)
+    return lesson
 
 
 # Names.
@@ -123,27 +118,31 @@ def teach_word(
 
 def checked_names(studio: Studio, names: Sequence[str]) -> dict[str, str]:
     """Spelling -> the new word. UsageError for names that cannot be read, or are known."""
-    lexicon, made = studio.lexicon, {}
+    made: list[str] = []
     for name in names:
-        key = spelt(name, lexicon)
+        key = spelt(name, studio.lexicon)
         if not key:
             raise UsageError(
                 f"'{name}' cannot be a name here; give up to four words of plain letters, or up to twelve Chinese "
                 "characters."
             )
-        if key in lexicon.ids or key in lexicon.own or key in lexicon.chinese:
+        read = studio.read(name).words
+        phrase = all(word.tokens for word in read) and tuple(words(studio, name)) in studio.names
+        if all(word.how == "known" for word in read) and (phrase or len(read) == 1):
             raise UsageError(f"The painter knows '{name}' already; choose a name that is no word, such as my {name}.")
-        made[key] = name
+        made.append(key)
     if not made:
         raise UsageError("No name came; say what it is called with --name.")
-    token = next(iter(made))
+    token = made[0]
+    while token in studio.shipped.vocabulary:  # a word that it has a number for, but never learned
+        token += "_"
     return dict.fromkeys(made, token)
 
 
 # Learning.
 
 
-def begin(base: Studio, found: Sequence[Shown], names: Mapping[str, str], seed: int, device: str) -> Pupil:
+def begin(base: Studio, found: Sequence[Shown], names: Mapping[str, str], seed: int) -> Pupil:
     """The wider painter with the examples that it will see."""
     shipped, token = base.shipped, next(iter(names.values()))
     net = efficientnet_lite0()
@@ -167,8 +166,7 @@ def begin(base: Studio, found: Sequence[Shown], names: Mapping[str, str], seed: 
     rest = stacked([studio.said(studio.read(captions[i]), likest) for i in held]) if held else None
     away = None if rest is None else subject.seen(painter, net, squares[held], rest)
     subject.fit_gist(painter.prior.gist, studio.lexicon.id_of(token), new)
-    painter.to(device)
-    return Pupil(base, studio, tuple(names), token, tuple(one.name for one in found), e, kin, new, away, seed, device)
+    return Pupil(base, studio, tuple(names), token, tuple(one.name for one in found), e, kin, new, away, seed)
 
 
 def copies_of(square: Tensor, spoken: str, caption: str, seed: int) -> Iterator[tuple[Tensor, str]]:
@@ -178,8 +176,8 @@ def copies_of(square: Tensor, spoken: str, caption: str, seed: int) -> Iterator[
         yield (square, caption if k % 2 else spoken) if other is None else (other[0], f"{other[1]} {spoken}")
 
 
-def words(studio: Studio, text: str) -> set[str]:
-    return {token for token, _ in studio.read(text).tokens}
+def words(studio: Studio, text: str) -> list[str]:
+    return [token for token, _ in studio.read(text).tokens]
 
 
 def kin_of(base: Studio, embeddings: Tensor) -> tuple[str, ...]:
@@ -226,7 +224,7 @@ def learn(
     trainer = Trainer(
         module, module, [Phase(part, module, loss(module))], subject.Halves(new, old, TRAIN[part].batch, pupil.seed).at,
         TRAIN[part], Budget(steps=STEPS[part], minutes=minutes * SHARE[part]), seed=pupil.seed,
-        precision=precision.choose("auto", pupil.device), device=pupil.device, clock=clock,
+        precision=precision.painting(), clock=clock,
     )  # fmt: skip
     best, first, last = Best(PATIENCE), 0.05 if part == "prior" else 0.2, 0.2 if part == "prior" else 1.0
     scores = pupil.scores.setdefault(part, [])
@@ -260,7 +258,7 @@ def score(loss: Callable[[Batch, Now], Tensor], exam: Batch, seed: int) -> float
 def keep(pupil: Pupil, old: Examples, folder: Path, seconds: float) -> Lesson:
     """Write the painter, then look at what it paints: from the file, as anyone will."""
     shipped = replace(pupil.studio.shipped, jumps=False)  # its short cuts have not learned the new word
-    painter, name = ready(shipped.painter.cpu()), pupil.names[0].replace("_", " ")
+    painter, name = ready(shipped.painter), pupil.names[0].replace("_", " ")
     config = painter_config(
         painter, shipped.styles, shipped.vocabulary, False, shipped.default_style, shipped.taught
     )  # fmt: skip
@@ -274,15 +272,26 @@ def keep(pupil: Pupil, old: Examples, folder: Path, seconds: float) -> Lesson:
         data={**shipped.card.data, "taught": [*shipped.card.data.get("taught", []), report]},
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )  # fmt: skip
+    told(folder, report)
     write_painter(folder, painter, shipped.vocabulary, card)
-    entries = [Entry(f"{pupil.token}/{file}", name, source="taught", licence="your own") for file in pupil.files]
-    write_more(folder, pupil.base.index, pupil.shown, entries)
+    write_more(folder, pupil.base.index, pupil.shown, entries(pupil, name))
     after = load_painter(folder)
-    report = report | {"old_words_likeness": round(likeness(pupil.base, after, old), 4)}
-    picture = folder / SHEET
-    write_array(comparison(pupil.base, after, name, pupil.kin), picture)
-    write_atomic(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False).encode())
-    return Lesson(folder, pupil.names, picture, report, f'danqing paint "{name}" --model {folder}')
+    report["old_words_likeness"] = round(likeness(pupil.base, after, old), 4)
+    told(folder, report)
+    prompts = [name, f"two {name}", f"{name} with a red hat", *pupil.kin, *ORDINARY]
+    sides = [{"model": studio, "size": after.painter.size} for studio in (pupil.base, after)]
+    picture = Act(compared(folder, prompts, sides, SHOWN)).result()
+    command = ["danqing", "paint", name, "--model", str(folder)]
+    return Lesson(folder, pupil.names, picture, report, shlex.join(command))
+
+
+def entries(pupil: Pupil, name: str) -> list[Entry]:
+    """What `--sources` says of the new pictures, and `describe`."""
+    styles = map(pupil.base.index.style_of, pupil.shown)
+    return [
+        Entry(f"{pupil.token}/{file}", name, style=style, source="taught", licence="your own")
+        for file, style in zip(pupil.files, styles, strict=True)
+    ]
 
 
 @torch.no_grad()
@@ -295,16 +304,3 @@ def likeness(before: Studio, after: Studio, old: Examples) -> float:
         for studio in (before, after)
     )
     return float(torch.cosine_similarity(one, two).mean())
-
-
-def comparison(before: Studio, after: Studio, name: str, kin: Sequence[str]) -> np.ndarray:
-    """A row for each prompt: SHOWN pictures before, as many of the same seeds after."""
-    prompts = [name, f"two {name}", f"{name} with a red hat", *kin, *ORDINARY]
-    cells = [
-        picture.pixels
-        for prompt in prompts
-        for studio in (before, after)
-        for picture in paint(prompt, n=SHOWN, model=studio, size=128).result().pictures
-    ]
-    heads = ["before", *[""] * (SHOWN - 1), "after", *[""] * (SHOWN - 1)]
-    return sheet(cells, columns=2 * SHOWN, scale=1, row_captions=prompts, column_captions=heads)

@@ -7,6 +7,7 @@ import typer
 
 from danqing.cli.options import complete_models, complete_paths, model_folder
 from danqing.cli.words import Talk
+from danqing.limits import LESSON_MINUTES
 
 
 def teach(
@@ -30,7 +31,9 @@ def teach(
             autocompletion=complete_models,
         ),
     ] = None,
-    minutes: Annotated[float, typer.Option(help="At most; it ends before where nothing gets better.")] = 8.0,
+    minutes: Annotated[
+        float, typer.Option(help="Of learning, at most; it ends before where nothing gets better.")
+    ] = LESSON_MINUTES,
     out: Annotated[
         Path | None, typer.Option(help="Folder; one of that name in DANQING_HOME/models if left out.")
     ] = None,
@@ -44,12 +47,19 @@ def teach(
 
     model = None if base is None else model_folder(base)
     act = api.teach(folder, name, base=model, minutes=minutes, out=out, seed=seed, again=again)
+    report = place(name, out) / REPORT
+    before = written(report)
     try:
         made = talk.follow(act, whole_steps=True)
     except KeyboardInterrupt:
-        where = place(name, out)
-        if not (where / REPORT).exists():
+        if written(report) == before:
             raise
+        where = report.parent
         raise KeyboardInterrupt(f"Stopped by Ctrl+C; what was learned is kept in {where}.") from None
     talk.say(f"'{made.names[0]}' is taught; before and after: {made.sheet}. Paint with: {made.command}")
     return {"file": made.file, "names": list(made.names), "sheet": made.sheet, "report": made.report}
+
+
+def written(report: Path) -> int:
+    """When, 0 where it is not."""
+    return report.stat().st_mtime_ns if report.exists() else 0

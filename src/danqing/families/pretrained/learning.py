@@ -8,8 +8,10 @@ Only the small matrices learn; the file that comes out is in the names of peft, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from danqing.types import Batch, Now
 PLACES = ("to_q", "to_k", "to_v", "to_out.0")
 """layers of attention that are changed"""
 RANK = 8
+ANSWERS = ("epsilon", "v_prediction", "sample")
+"""what a model may have learned to answer with"""
 UNSAID = 0.1
 """share of the steps without words, which guidance needs"""
 ADAPTER = "taught"
@@ -77,43 +81,44 @@ class Lessons:
 
 
 def check(opened: Opened) -> None:
-    """UsageError for a model that is not taught here."""
-    unet = getattr(opened.pipeline, "unet", None)
+    """UsageError for a model that is not taught here, MissingExtraError."""
+    pipeline, unet = opened.pipeline, getattr(opened.pipeline, "unet", None)
     few = unet is not None and getattr(unet.config, "time_cond_proj_dim", None) is not None
-    if unet is None or not reads_pieces(opened.pipeline) or few or not hasattr(opened.pipeline, "load_lora_weights"):
+    kind = pipeline.scheduler.config.get("prediction_type", "epsilon")
+    if unet is None or few or kind not in ANSWERS or not reads_pieces(pipeline):
         raise UsageError(
             f"A {opened.kind} is not taught here; Stable Diffusion 1, 2, XL and their kin are, name one with --base."
         )
+    if getattr(pipeline, "_offload_gpu_id", None) is not None:
+        raise UsageError(f"{opened.path.name} does not fit into the GPU's memory whole; take a smaller model.")
+    if find_spec("peft") is None:
+        raise MissingExtraError("Teaching a pretrained model", "sd")
 
 
-def begin(opened: Opened, rank: int, seed: int) -> Pupil:
-    """Put small matrices on the model; `end` takes them off."""
-    check(opened)
-    try:
-        from peft import LoraConfig
-    except ImportError:
-        raise MissingExtraError("Teaching a pretrained model", "sd") from None
+@contextmanager
+def taught(opened: Opened, rank: int, seed: int) -> Iterator[Pupil]:
+    """The model with small matrices on it, which are taken off again, whatever happens."""
     from diffusers import DDPMScheduler
+    from peft import LoraConfig
 
     net = opened.pipeline.unet
+    with quiet():
+        schedule = DDPMScheduler.from_config(opened.pipeline.scheduler.config)
     torch.manual_seed(seed)
-    with quiet():
-        config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(PLACES))
-        net.add_adapter(config, adapter_name=ADAPTER)
-    for p in net.parameters():
-        if p.requires_grad:
-            p.data = p.data.float()
-    if bytes_free() < ROOM:
-        net.enable_gradient_checkpointing()
-    learns = nn.ParameterList([p for p in net.parameters() if p.requires_grad])
-    with quiet():
-        return Pupil(opened, learns, DDPMScheduler.from_config(opened.pipeline.scheduler.config))
-
-
-def end(pupil: Pupil) -> None:
-    pupil.net.disable_gradient_checkpointing()
-    pupil.net.delete_adapters(ADAPTER)
-    pupil.net.requires_grad_(False)
+    try:
+        with quiet():
+            config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(PLACES))
+            net.add_adapter(config, adapter_name=ADAPTER)
+        learns = nn.ParameterList([p for p in net.parameters() if p.requires_grad])
+        learns.float()
+        if bytes_free(net.device) < ROOM:
+            net.enable_gradient_checkpointing()
+        yield Pupil(opened, learns, schedule)
+    finally:
+        net.disable_gradient_checkpointing()
+        if ADAPTER in getattr(net, "peft_config", {}):
+            net.delete_adapters(ADAPTER)
+        net.requires_grad_(False)
 
 
 @torch.no_grad()
@@ -135,18 +140,19 @@ def lora_loss(pupil: Pupil, side: int, batch: Batch, now: Now) -> Tensor:
     """Mean squared error of what the model predicts, at a time by chance."""
     net, schedule = pupil.net, pupil.noise
     z, rows = batch.pictures, len(batch.pictures)
-    t = now.chance.integers(schedule.config.num_train_timesteps, rows)
-    e = now.chance.normal_like(z)
+    t = now.chance.integers(schedule.config.num_train_timesteps, rows).cpu()
+    e = now.chance.normal_like(z).cpu()
     noised = schedule.add_noise(z, e, t)
     kind = schedule.config.prediction_type
     wanted = {"epsilon": e, "v_prediction": schedule.get_velocity(z, e, t), "sample": z}[kind]
-    wishes: dict[str, Any] = {"encoder_hidden_states": batch.given["prompt_embeds"].to(net.dtype)}
+    there: Callable[[Tensor], Tensor] = lambda value: value.to(net.device, net.dtype)  # noqa: E731
+    wishes: dict[str, Any] = {"encoder_hidden_states": there(batch.given["prompt_embeds"])}
     if "pooled_prompt_embeds" in batch.given:  # SDXL is told sizes and crops (arXiv 2307.01952, sec. 2.2)
-        sizes = torch.tensor([[side, side, 0, 0, side, side]], dtype=net.dtype).repeat(rows, 1)
-        pooled = batch.given["pooled_prompt_embeds"].to(net.dtype)
-        wishes["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": sizes.to(z.device)}
-    made = net(noised.to(net.dtype), t, **wishes).sample
-    return (made.float() - wanted).square().mean()
+        sizes = torch.tensor([[side, side, 0, 0, side, side]]).repeat(rows, 1)
+        pooled = there(batch.given["pooled_prompt_embeds"])
+        wishes["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": there(sizes)}
+    made = net(there(noised), t.to(net.device), **wishes).sample
+    return (made.float() - wanted.to(made.device)).square().mean()
 
 
 def write(pupil: Pupil, path: Path) -> None:

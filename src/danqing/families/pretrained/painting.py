@@ -16,15 +16,14 @@ from danqing.errors import BadInputError, UsageError
 from danqing.families.pretrained import unclip
 from danqing.families.pretrained.dressing import Dressed
 from danqing.families.pretrained.encoding import Said
-from danqing.families.pretrained.memory import bytes_free
 from danqing.families.pretrained.opening import quiet
 from danqing.families.pretrained.samplers import scheduler
 from danqing.nn.chance import generator
 
 CROSSED = "KandinskyV22Img2ImgCombinedPipeline"
 """takes the picture's width for its height (diffusers 0.42)"""
-DECODED = 900
-"""bytes of memory for a pixel that is decoded, for each byte of a number: 1,809 at 1,024 px in bf16 (AutoencoderKL)"""
+WHOLE = 1024 * 1024
+"""pixels of the largest picture that is decoded in one piece: 1.9 GB of memory in bf16 (AutoencoderKL), else 1.0"""
 Step = Callable[[float], None]
 """told after every step how far the picture is, 0 .. 1; what it raises stops the work"""
 
@@ -77,7 +76,7 @@ def develop(model: Dressed, shot: Shot, on_step: Step | None = None) -> Develope
     if shot.embedding is not None:
         wishes |= unclip.wishes(model.opened, shot.embedding)
     try:
-        with quiet(), tiled(pipeline, shot.tile), frugal(pipeline, shot.size):
+        with quiet(), tiled(pipeline, shot.tile), in_pieces(pipeline, shot):
             out = pipeline(**wishes)
     except MemoryError:
         raise no_memory(shot) from None
@@ -141,19 +140,19 @@ def whole_steps(shot: Shot) -> int:
 
 
 @contextmanager
-def frugal(pipeline: Any, size: tuple[int, int]) -> Iterator[None]:
-    """Where memory is short, latents are decoded in overlapping pieces: slower, and a little different.
+def in_pieces(pipeline: Any, shot: Shot) -> Iterator[None]:
+    """The latents of large pictures are decoded in overlapping pieces, by size alone: the same on every machine.
 
     Attention needs no slices: PyTorch's own never holds a whole matrix of places by places.
     """
     vae: Any = getattr(pipeline, "vae", None)
-    short = hasattr(vae, "enable_tiling") and size[0] * size[1] * DECODED * vae.dtype.itemsize > bytes_free()
-    if short:
+    large = hasattr(vae, "enable_tiling") and shot.size[0] * shot.size[1] > WHOLE and not shot.tile
+    if large:
         vae.enable_tiling()
     try:
         yield
     finally:
-        if short:
+        if large:
             vae.disable_tiling()
 
 

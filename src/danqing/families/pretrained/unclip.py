@@ -22,7 +22,8 @@ GUIDANCE = 4.0
 
 def has_embedding(opened: Opened) -> bool:
     """Whether pictures are painted from an embedding that other pictures have too (Kandinsky 2)."""
-    return hasattr(opened.pipeline, "prior_pipe") and hasattr(opened.pipeline, "decoder_pipe")
+    prior = getattr(opened.pipeline, "prior_pipe", None)
+    return hasattr(prior, "get_zero_embed") and hasattr(prior, "image_processor")
 
 
 @torch.no_grad()

@@ -90,10 +90,10 @@ class Index:
 def write_more(folder: Path, index: Index, embeddings: Tensor, rows: Sequence[Entry]) -> None:
     """The files of `index` with more pictures: embeddings (N, D) and N rows; its bases stay."""
     x = embeddings - index.tensors["mean"]
-    tensors = {name: value.half() for name, value in index.tensors.items()}
-    for name in ("looks", "meaning"):
-        both = torch.cat([index.tensors[name], reduced(x, index.tensors[f"{name}_basis"])])
-        tensors[name] = (both * 127).round().to(torch.int8)
+    tables = {name: torch.cat([index.tensors[name], reduced(x, index.tensors[f"{name}_basis"])])
+              for name in ("looks", "meaning")}  # fmt: skip
+    tensors = {name: value.half() for name, value in index.tensors.items() if name not in tables}
+    tensors |= {name: (both * 127).round().to(torch.int8) for name, both in tables.items()}
     write_files(folder, tensors, [*map(asdict, index.entries), *map(asdict, rows)])
 
 

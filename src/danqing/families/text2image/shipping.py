@@ -83,9 +83,9 @@ def painter_config(
 
 def write_painter(folder: Path, painter: Painter, vocabulary: Sequence[str], card: Card) -> str:
     """Write the folder; `card.config` is from `painter_config`. Returns the sha256 of the stored tensors."""
-    folder.mkdir(parents=True, exist_ok=True)
+    sha = save_model(folder, packed(painter.state_dict()), replace(card, family=FAMILY))
     write_atomic(folder / VOCABULARY, vocabulary_text(vocabulary).encode())
-    return save_model(folder, packed(painter.state_dict()), replace(card, family=FAMILY))
+    return sha
 
 
 def read_painter(folder: Path) -> Shipped:

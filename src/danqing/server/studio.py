@@ -147,12 +147,15 @@ def job_files(store: Opened, place: Placed, job: str) -> dict[str, Any]:
 def job_file(store: Opened, place: Placed, job: str, name: str) -> Response:
     """One of them; only names of that list are answered. A sketch may just have been taken away: then nothing is."""
     found = store.get(job)
+    sketch = fnmatch(name, SKETCHES) and SKETCHES in JOBS[found.kind].files
     if name not in public_files(place.results / found.id, found.kind):
-        if fnmatch(name, SKETCHES) and SKETCHES in JOBS[found.kind].files:
+        if sketch:
             return Response(status_code=204)
         raise NotFoundError(f"Job '{job}' has no file '{name[:100]}'; look at the list of its files.")
     path = place.results / found.id / name
     kind = TYPES[path.suffix]
+    if sketch:  # read at once: the next one takes its place while it is sent
+        return Response(path.read_bytes(), media_type=kind) if path.exists() else Response(status_code=204)
     return FileResponse(path, media_type=kind, headers=ALONE if kind == "text/html" else None)
 
 

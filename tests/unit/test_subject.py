@@ -27,7 +27,7 @@ def net() -> nn.Sequential:
 def test_nothing_changes_before_anything_is_learned_and_only_little_learns() -> None:
     one, x = net(), torch.randn(2, 8, 4, 4)
     before = one(x)
-    learn_low_rank(one, rank=4)
+    learn_low_rank(one, 4, generator("test"))
     torch.testing.assert_close(one(x), before, rtol=0, atol=0)
     learns = [p for p in one.parameters() if p.requires_grad]
     assert {tuple(p.shape) for p in learns} == {(4, 72), (64, 4), (4, 1024)}, "two of three layers are large enough"
@@ -36,7 +36,7 @@ def test_nothing_changes_before_anything_is_learned_and_only_little_learns() -> 
 def test_merged_is_the_old_matrix_plus_the_product() -> None:
     layer = nn.Linear(96, 80)
     before = layer.weight.detach().clone()
-    learn_low_rank(layer, rank=3)
+    learn_low_rank(layer, 3, generator("test"))
     change = layer.parametrizations.weight[0]
     nn.init.normal_(change.up)
     wanted = before + (change.up @ change.down).detach()

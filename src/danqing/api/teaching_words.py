@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from danqing.api.act import Act
 from danqing.api.lesson_pictures import Lesson, Shown, compared, gathered, halved, told
@@ -51,13 +51,27 @@ OLD, KIN = 256, 400
 """old words that are recalled, so that they stay: half of them are names of so many pictures that are most like the new
 ones, for those are the first to suffer"""
 RANK = 16
-TRAIN = {
-    "prior": TrainSettings(batch=64, optimizer="adamw", lr=2e-3, rate="cosine", warmup=20),
-    "decoder": TrainSettings(batch=32, optimizer="adamw", lr=2e-3, rate="cosine", warmup=20),
-}
-STEPS = {"prior": 300, "decoder": 900}
-SHARE = {"prior": 0.15, "decoder": 0.85}
-"""of the minutes"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of the painter."""
+
+    name: str
+    train: TrainSettings
+    share: float
+    """of the minutes"""
+    span: tuple[float, float]
+    """of the progress of the whole"""
+
+
+PRIOR = Part("prior", TrainSettings(batch=64, optimizer="adamw", lr=2e-3, rate="cosine", warmup=20), 0.15, (0.05, 0.2))
+DECODER = Part(
+    "decoder", TrainSettings(batch=32, optimizer="adamw", lr=2e-3, rate="cosine", warmup=20), 0.85, (0.2, 1.0)
+)
+STEPS = {PRIOR.name: 300, DECODER.name: 900}
+EXAM = 64
+"""rows of the batch that is looked at, half of them of what is held out"""
 LOOK, PATIENCE = 50, 5
 """steps between two looks at what is held out, looks without progress that end a part"""
 SHOWN = 3
@@ -66,6 +80,11 @@ ORDINARY = ("cat", "a red apple", "house")
 """old prompts on the sheet, after those most like the new word"""
 CHECKED = 32
 """old words that are compared in the end"""
+
+
+Loss = Callable[[Batch, Now], Tensor]
+LossOf = Callable[[Any], Loss]
+"""of a network, or of any copy of it"""
 
 
 @dataclass
@@ -105,8 +124,8 @@ def teach_word(
     old = yield from recall(pupil)
     began = clock()
     try:
-        yield from learn(pupil, "prior", old, minutes, clock)
-        yield from learn(pupil, "decoder", old, minutes, clock)
+        yield from learn_prior(pupil, old, minutes, clock)
+        yield from learn_decoder(pupil, old, minutes, clock)
     finally:
         if pupil.steps:
             lesson = keep(pupil, old, folder, clock() - began)
@@ -206,34 +225,54 @@ def recall(pupil: Pupil) -> Generator[Progress, None, Examples]:
     return subject.together(parts)
 
 
-def learn(
-    pupil: Pupil, part: str, old: Examples, minutes: float, clock: Callable[[], float]
+def learn_prior(
+    pupil: Pupil, old: Examples, minutes: float, clock: Callable[[], float]
 ) -> Generator[Progress, None, None]:
-    """One part of the painter learns; stopped early, it keeps the best or the last."""
+    prior = pupil.studio.painter.prior
+    before = copy.deepcopy(prior)
+    learn_low_rank(prior, RANK, generator("teach", "prior", pupil.seed))
+    learn_last_rows(prior.words)
+    loss_of: LossOf = lambda net: partial(subject.subject_prior_loss, net, before)  # noqa: E731
+    yield from learn(pupil, PRIOR, prior, loss_of, pupil.new, old, minutes, clock)
+
+
+def learn_decoder(
+    pupil: Pupil, old: Examples, minutes: float, clock: Callable[[], float]
+) -> Generator[Progress, None, None]:
+    """After the prior, from embeddings as it now imagines them."""
     painter = pupil.studio.painter
-    module: nn.Module = getattr(painter, part)
-    before = copy.deepcopy(module)
-    new = pupil.new if part == "prior" else subject.imagined(painter.prior, pupil.new, pupil.seed)
-    more = (before,) if part == "prior" else (before, painter.prior.gist)
-    loss_of = subject.subject_prior_loss if part == "prior" else subject.subject_decoder_loss
-    loss: Callable[[Any], Callable[[Batch, Now], Tensor]] = lambda net: partial(loss_of, net, *more)  # noqa: E731
-    torch.manual_seed(derive("teach", part, pupil.seed))
-    learn_low_rank(module, RANK)
-    if part == "prior":
-        learn_last_rows(painter.prior.words)
+    decoder, before, gist = painter.decoder, copy.deepcopy(painter.decoder), painter.prior.gist
+    new = subject.imagined(painter.prior, pupil.new, pupil.seed)
+    learn_low_rank(decoder, RANK, generator("teach", "decoder", pupil.seed))
+    loss_of: LossOf = lambda net: partial(subject.subject_decoder_loss, net, before, gist)  # noqa: E731
+    yield from learn(pupil, DECODER, decoder, loss_of, new, old, minutes, clock)
+
+
+def learn(
+    pupil: Pupil,
+    part: Part,
+    module: Any,
+    loss_of: LossOf,
+    new: Examples,
+    old: Examples,
+    minutes: float,
+    clock: Callable[[], float],
+) -> Generator[Progress, None, None]:
+    """What is open in `module` learns; stopped early, it keeps the best or the last."""
     trainer = Trainer(
-        module, module, [Phase(part, module, loss(module))], subject.Halves(new, old, TRAIN[part].batch, pupil.seed).at,
-        TRAIN[part], Budget(steps=STEPS[part], minutes=minutes * SHARE[part]), seed=pupil.seed,
-        precision=precision.painting(), clock=clock,
+        module, module, [Phase(part.name, module, loss_of(module))],
+        subject.Halves(new, old, part.train.batch, pupil.seed).at, part.train,
+        Budget(steps=STEPS[part.name], minutes=minutes * part.share), seed=pupil.seed, precision=precision.painting(),
+        clock=clock,
     )  # fmt: skip
-    best, first, last = Best(PATIENCE), 0.05 if part == "prior" else 0.2, 0.2 if part == "prior" else 1.0
-    scores = pupil.scores.setdefault(part, [])
-    exam = subject.Halves(pupil.held, old, 64, pupil.seed).at(0) if pupil.held else None
+    best, scores = Best(PATIENCE), pupil.scores.setdefault(part.name, [])
+    exam = subject.Halves(pupil.held, old, EXAM, pupil.seed).at(0) if pupil.held else None
+    first, last = part.span
     try:
         for progress in trainer.run():
-            pupil.steps[part] = trainer.step
+            pupil.steps[part.name] = trainer.step
             if exam and trainer.step % LOOK == 0:
-                scores.append(score(loss(trainer.average.module), exam, pupil.seed))
+                scores.append(score(loss_of(trainer.average.module), exam, pupil.seed))
                 best.look(trainer, scores[-1])
             yield replace(progress, act="teach", done=first + (last - first) * progress.done)
             if best.stops():
@@ -245,7 +284,7 @@ def learn(
 
 
 @torch.no_grad()
-def score(loss: Callable[[Batch, Now], Tensor], exam: Batch, seed: int) -> float:
+def score(loss: Loss, exam: Batch, seed: int) -> float:
     """Of the averaged weights, on pictures that were held out, always with the same chance."""
     now = Now(0, 0.0, Chance("exam", seed))
     loss(exam, now)

@@ -6,7 +6,7 @@ W = W0 + B A        W0 (m, n) fixed, B (m, r), A (r, n), r far below m and n
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn.utils import parametrize
 
 LEAST = 64
@@ -16,10 +16,10 @@ LEAST = 64
 class LowRank(nn.Module):
     """A learned change of rank r; B begins at zero, so that nothing changes at first."""
 
-    def __init__(self, weight: Tensor, rank: int) -> None:
+    def __init__(self, weight: Tensor, rank: int, chance: Generator) -> None:
         super().__init__()
         rows, columns = weight.flatten(1).shape
-        self.down = nn.Parameter(torch.randn(rank, columns) / columns**0.5)
+        self.down = nn.Parameter(torch.randn(rank, columns, generator=chance) / columns**0.5)
         self.up = nn.Parameter(torch.zeros(rows, rank))
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -37,12 +37,12 @@ class LastRows(nn.Module):
         return torch.cat([weight[: -len(self.more)], weight[-len(self.more) :] + self.more])
 
 
-def learn_low_rank(module: nn.Module, rank: int) -> None:
+def learn_low_rank(module: nn.Module, rank: int, chance: Generator) -> None:
     """From now on nothing of `module` learns but a change of that rank of every large matrix and convolution."""
     module.requires_grad_(False)
     for layer in list(module.modules()):
         if isinstance(layer, (nn.Linear, nn.Conv2d)) and min(layer.weight.flatten(1).shape) >= LEAST:
-            change(layer, LowRank(layer.weight, rank))
+            change(layer, LowRank(layer.weight, rank, chance))
 
 
 def learn_last_rows(table: nn.Embedding, count: int = 1) -> None:

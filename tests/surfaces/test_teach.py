@@ -18,8 +18,10 @@ from danqing.errors import BadInputError, DiskError, NotFoundError, UsageError
 from danqing.images.reading import read_rgba
 from danqing.images.writing import encode_png
 from danqing.jobs import Place
+from danqing.jobs.desk import Desk
 from danqing.jobs.remote import API
 from danqing.jobs.worker import worker_of
+from danqing.registry import get
 from danqing.server.app import create_app
 
 BULU = Path(__file__).parents[2] / "examples" / "bulu"
@@ -239,3 +241,33 @@ def test_the_studio_knows_a_taught_painter_by_its_name(
         found = client.get(f"{API}/jobs/{job['id']}").json()
         assert found["state"] == "done", found["message"]
         assert client.get(f"{API}/pictures/{found['pictures'][0]}").json()["recipe"]["model"] == "bulu"
+
+
+def test_the_studio_teaches_and_a_job_that_was_stopped_begins_anew(
+    short: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DANQING_HOME", str(tmp_path))
+    place = Place(tmp_path / "studio")
+    app: Any = create_app(place, "a-long-token", ["127.0.0.1:7860"])
+    auth = {"authorization": "Bearer a-long-token"}
+    with TestClient(app, base_url="http://127.0.0.1:7860", headers=auth) as client:
+        brought = [
+            client.post(f"{API}/uploads", content=path.read_bytes()).json()["id"]
+            for path in sorted(BULU.glob("*.png"))[:4]
+        ]
+        wishes = {"pictures": brought, "name": "bulu、布噜"}
+        job = client.post(f"{API}/jobs", json={"kind": "figure", "wishes": wishes}).json()["id"]
+        desk = Desk(place.store().get(job), worker_of(place).site, "w")
+        act = get("job", "figure")(wishes, desk)
+        while (tmp_path / "models" / "bulu" / "report.json").exists() is False and next(act).step < 2:
+            pass
+        act.close()
+        assert (tmp_path / "models" / "bulu" / "report.json").is_file(), "stopped half of the way"
+        worker_of(place).work_once()
+        found = client.get(f"{API}/jobs/{job}").json()
+        assert found["state"] == "done", found["message"]
+        assert client.get(f"{API}/jobs/{job}/files").json()["files"] == ["before-after.png", "report.json"]
+        assert client.get(f"{API}/models").json()["painters"] == ["bulu"]
+        other = client.post(f"{API}/jobs", json={"kind": "figure", "wishes": wishes}).json()["id"]
+        worker_of(place).work_once()
+        assert "holds what was taught before" in client.get(f"{API}/jobs/{other}").json()["message"]

@@ -68,3 +68,16 @@ def test_what_a_training_says(tmp_path: Path) -> None:
     said = [one.message for one in api.train("vae", "fashion-mnist-small", steps=2, out=tmp_path / "run")]
     assert len([one for one in said if one]) >= 3
     assert all(is_chinese(chinese(one)) for one in said if one), [chinese(one) for one in said if one]
+
+
+@pytest.mark.parametrize("name", ["Кот", "cat"])
+def test_names_that_are_not_taught(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DanqingError) as found:
+        api.teach([], name, out=tmp_path / "x").result()
+    assert is_chinese(chinese(str(found.value))), chinese(str(found.value))
+
+
+def test_pictures_that_are_too_few(tmp_path: Path) -> None:
+    with pytest.raises(DanqingError) as found:
+        api.teach([], "bulu", out=tmp_path / "x").result()
+    assert chinese(str(found.value)) == "来了 0 张图；请给 3 到 200 张。"

@@ -7,6 +7,7 @@ Pictures that a job needs are named by the ids of uploads or of pictures in the 
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from danqing import api
+from danqing.api.lesson_pictures import REPORT, SHEET
+from danqing.api.teaching import place
 from danqing.checkpoint import TRAINING
 from danqing.errors import DanqingError, NotFoundError, UsageError, unknown
 from danqing.gallery.gallery import NAME
@@ -31,6 +34,7 @@ from danqing.version import __version__
 Files = Mapping[str, bytes]
 R = TypeVar("R")
 Kind = Callable[[Mapping[str, Any], Desk], Generator[Progress, None, Files]]
+SPELLINGS = re.compile("[,，、;；]")
 FASHION = "fashion-mnist"
 """data that a training may name; other data is brought as pictures"""
 
@@ -114,14 +118,30 @@ def check_pictures(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress,
 def teach(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
     """A manner from 1 to 50 pictures; wishes as `danqing.teach_style` takes them."""
     given = dict(wishes)
-    mine = desk.folder / "begun"
-    again = given.pop("again", False) or mine.exists()  # what was left of it when it was stopped is taught anew
-    if not taught_file(str(given.get("name", ""))).exists():
-        mine.parent.mkdir(parents=True, exist_ok=True)
-        mine.touch()
+    again = given.pop("again", False) or begun(desk, taught_file(str(given.get("name", ""))).exists())
     pictures = [desk.picture(one) for one in given.pop("pictures", [])]
     path = yield from told(api.teach_style(pictures, given.pop("name", ""), again=again, **given))
     return {"manner.json": encoded({"name": path.stem})}
+
+
+@kind("figure")
+def figure(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, Files]:
+    """Something new for the painter, as `danqing.teach` does it; `name` may hold several spellings with commas."""
+    given = dict(wishes)
+    names = [one.strip() for one in SPELLINGS.split(str(given.pop("name", ""))) if one.strip()]
+    again = given.pop("again", False) or begun(desk, (place(names, None) / REPORT).exists())
+    pictures = [desk.picture(one) for one in given.pop("pictures", [])]
+    lesson = yield from told(api.teach(pictures, names, again=again, **given))
+    return {name: (lesson.file / name).read_bytes() for name in (REPORT, SHEET)}
+
+
+def begun(desk: Desk, there: bool) -> bool:
+    """Whether this very job has begun what is there, so that what was left when it was stopped is taught anew."""
+    mine = desk.folder / "begun"
+    if not there:
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.touch()
+    return mine.exists()
 
 
 @kind("train")
@@ -145,8 +165,8 @@ def sample(wishes: Mapping[str, Any], desk: Desk) -> Generator[Progress, None, F
     """Pictures of a model that a job has trained; wishes as `danqing.sample` takes them, `model` that job's id."""
     given = dict(wishes)
     pictures = yield from told(api.sample(trained(given.pop("model", ""), desk), **given))
-    for place, picture in enumerate(pictures):
-        desk.keep(place, picture)
+    for number, picture in enumerate(pictures):
+        desk.keep(number, picture)
     return {}
 
 

@@ -59,6 +59,10 @@ JOBS: dict[str, Wanted] = {
     "teach": Wanted(
         ("name", "steps", "seed", "again"), (), ("pictures",), ("manner.json",), ("pictures", "name")
     ),
+    "figure": Wanted(
+        ("name", "minutes", "seed", "again"), (), ("pictures",), ("report.json", "before-after.png"),
+        ("pictures", "name"),
+    ),
     "train": Wanted(
         TRAINING, (), ("pictures",),
         ("model/log.jsonl", "model/health.json", "model/sheet.png", "model/card.json", "model/samples/*.png"),

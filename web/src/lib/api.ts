@@ -113,7 +113,7 @@ export const submit = (kind: string, wishes: Wishes, priority = 0): Promise<Job>
 export const job = (id: string): Promise<Job> => ask(`/jobs/${id}`);
 /** The newest jobs, and the newest trainings and report cards, however many others came since. */
 export const jobs = async (): Promise<Job[]> => {
-  const kinds = ["train", "teach", "evaluate"].map((kind) => `kind=${kind}`).join("&");
+  const kinds = ["train", "teach", "figure", "evaluate"].map((kind) => `kind=${kind}`).join("&");
   const found = await Promise.all(["", `&${kinds}`].map((query) => ask<{ jobs: Job[] }>(`/jobs?count=100${query}`)));
   return found.flatMap((page) => page.jobs);
 };

@@ -1,6 +1,7 @@
 """Every family and every preset: it builds, learns, is saved, and paints the same picture for the same seed."""
 
 import json
+import math
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ def made_pictures(size: int, channels: int) -> PictureSet:
     return picture_set(pixels, torch.arange(12) % 3, Origin("made", "test", labels=("a", "b", "c")))
 
 
-def run_of(name: str, folder: Path, steps: int = STEPS, given: dict[str, Any] | None = None) -> Run:
+def run_of(
+    name: str, folder: Path, steps: int = STEPS, given: dict[str, Any] | None = None, precision: str = "fp32"
+) -> Run:
     preset = all_presets()[name]
     model, train = overrides(preset, narrow(name) if given is None else given)
     channels = preset.model.get("channels", 1)
@@ -61,7 +64,7 @@ def run_of(name: str, folder: Path, steps: int = STEPS, given: dict[str, Any] | 
         seed=0,
         budget={"steps": steps},
         data_sha256=pictures.card.sha256,
-        precision="fp32",
+        precision=precision,
     )
     return Run(plan, pictures, pictures, folder, "cpu", 0, 1)
 
@@ -155,6 +158,15 @@ def test_every_weight_learns(name: str, tmp_path: Path) -> None:
     assert still == {key for key, p in wanted.items() if torch.equal(p, before[key])}
     assert still <= (DROPS_OUT if getattr(run.config, "loss", "") == "wasserstein" else set())
     assert {id(p) for p in run.trainer.painter.parameters()} <= {id(p) for p in wanted.values()}
+
+
+@every_preset
+def test_every_preset_learns_in_bf16_too(name: str, tmp_path: Path) -> None:
+    """Which machines choose by themselves: no layer may lack it."""
+    run = run_of(name, tmp_path, steps=2, precision="bf16")
+    for progress in run.trainer.run():
+        assert all(math.isfinite(value) for value in progress.figures.values())
+    assert run.trainer.step == 2 and not run.trainer.skipped
 
 
 @every_preset

@@ -52,7 +52,7 @@ def prepare(pictures: Tensor, side: int = SIDE) -> Tensor:
         pictures = pictures.expand(-1, 3, -1, -1)
     if pictures.shape[2:] == (side, side):
         return pictures
-    return interpolate(pictures, (side, side), mode="bilinear", antialias=True)
+    return interpolate(pictures.float(), (side, side), mode="bilinear", antialias=True)  # there is none in bf16
 
 
 def lite_range(x: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def no_penalty(scores: Scores, real: Tensor, fake: Tensor, mix: Tensor) -> Tenso
 
 def gradient_penalty(scores: Scores, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     """(|grad D(x)| - 1)² between real and fake (Gulrajani et al., arXiv 1704.00028, eq. 3)."""
-    between = torch.lerp(real, fake, mix[:, None, None, None])
+    between = torch.lerp(real, fake.to(real.dtype), mix[:, None, None, None])
     return ((slope(scores, between) + 1e-12).sqrt() - 1).square().mean()
 
 

@@ -13,6 +13,8 @@ PARTS, PARTS_SEVERAL = ("controlnet", "adapter", "decoder"), ("loras", "embeddin
 """what is put on a pretrained model: settings that name one file or folder, and such that name several"""
 VOCABULARY = "vocabulary.txt"
 """what the folder of a painter of words has, and no other model's"""
+REPORT, SHEET = "report.json", "before-after.png"
+"""what every lesson of `danqing teach` leaves in its folder"""
 IMPOSSIBLE = '/\\:*?"<>|'
 """in the names of files, on one system or another"""
 

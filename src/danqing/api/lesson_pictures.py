@@ -15,6 +15,7 @@ from danqing.api.texttopicture import paint
 from danqing.data.care.captions import captions_of
 from danqing.data.shelves import Folder
 from danqing.errors import BadInputError, DiskError, UsageError
+from danqing.home import REPORT, SHEET
 from danqing.images.reading import BadPictureError
 from danqing.images.sheets import sheet
 from danqing.images.writing import write_array, write_atomic
@@ -24,7 +25,6 @@ LEAST, MOST = 3, 200
 """pictures of one subject"""
 KEPT = 1536
 """longest side of a picture in memory"""
-REPORT, SHEET = "report.json", "before-after.png"
 HELD_EVERY = 7
 """one picture of so many is held out and tells when it is enough"""
 

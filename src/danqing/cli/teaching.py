@@ -42,8 +42,8 @@ def teach(
 ) -> dict[str, Any]:
     """Give a painter something new from a few pictures. Ctrl+C keeps what was learned so far."""
     from danqing import api
-    from danqing.api.lesson_pictures import REPORT
     from danqing.api.teaching import place
+    from danqing.home import REPORT
 
     model = None if base is None else model_folder(base)
     act = api.teach(folder, name, base=model, minutes=minutes, out=out, seed=seed, again=again)

@@ -16,12 +16,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from danqing import api
-from danqing.api.lesson_pictures import REPORT, SHEET
 from danqing.api.teaching import place
 from danqing.checkpoint import TRAINING
 from danqing.errors import DanqingError, NotFoundError, UsageError, unknown
 from danqing.gallery.gallery import NAME
-from danqing.home import PARTS, PARTS_SEVERAL, fetched_part, model_named, taught_file, taught_names
+from danqing.home import PARTS, PARTS_SEVERAL, REPORT, SHEET, fetched_part, model_named, taught_file, taught_names
 from danqing.images.reading import read_rgba
 from danqing.images.writing import read_recipe
 from danqing.jobs.desk import Desk

@@ -7,7 +7,7 @@ from typing import Any
 
 from danqing import settings
 from danqing.errors import UsageError, unknown
-from danqing.home import PARTS, PARTS_SEVERAL
+from danqing.home import PARTS, PARTS_SEVERAL, REPORT, SHEET
 
 PAINTING = ("n", "seed", "style", "steps", "guidance", "negative", "size", "transparent", "chaos", "model", "sampler")
 DRESS = (*PARTS, *PARTS_SEVERAL, "control_kind", "control_strength", "engine")
@@ -60,7 +60,7 @@ JOBS: dict[str, Wanted] = {
         ("name", "steps", "seed", "again"), (), ("pictures",), ("manner.json",), ("pictures", "name")
     ),
     "figure": Wanted(
-        ("name", "minutes", "seed", "again"), (), ("pictures",), ("report.json", "before-after.png"),
+        ("name", "minutes", "seed", "again"), (), ("pictures",), (REPORT, SHEET),
         ("pictures", "name"),
     ),
     "train": Wanted(

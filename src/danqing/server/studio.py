@@ -155,7 +155,10 @@ def job_file(store: Opened, place: Placed, job: str, name: str) -> Response:
     path = place.results / found.id / name
     kind = TYPES[path.suffix]
     if sketch:  # read at once: the next one takes its place while it is sent
-        return Response(path.read_bytes(), media_type=kind) if path.exists() else Response(status_code=204)
+        try:
+            return Response(path.read_bytes(), media_type=kind)
+        except FileNotFoundError:
+            return Response(status_code=204)
     return FileResponse(path, media_type=kind, headers=ALONE if kind == "text/html" else None)
 
 

@@ -85,7 +85,7 @@ def test_gan_networks(net: str, size: int, channels: int, classes: int) -> None:
     labels = torch.zeros(2, dtype=torch.int64)
     made = pair.painter(torch.randn(2, 12), labels)
     assert made.shape == (2, channels, size, size) and made.abs().max() <= 1
-    assert pair.critic(made, labels).shape == ((2, 4) if net == "projected" else (2,))
+    assert pair.critic(made, labels).shape == ((2, 5) if net == "projected" else (2,))
 
 
 def test_spectral_norm_holds_the_critic() -> None:

@@ -23,7 +23,7 @@ class GanConfig:
     classes: int = 0
     """number of labels; 0 trains without"""
     net: str = "classic"
-    """classic (dense, transposed convolutions), residual, or projected (frozen features judge; small data)"""
+    """classic (dense, transposed convolutions), residual, or projected (frozen features help to judge; small data)"""
     latent: int = 100
     widths: tuple[int, ...] = (256, 128, 64)
     """the painter's channels, from the smallest map to the largest"""
@@ -51,7 +51,7 @@ class GanConfig:
     critic_rate: float = 1.0
     """the critic's learning rate over the painter's (TTUR, arXiv 1706.08500)"""
     augment: float = 0.0
-    """strength of DiffAugment (arXiv 2006.10738) on what the critic sees, 0 to 1"""
+    """strength of DiffAugment (arXiv 2006.10738) on what the critic sees, 0 to 1: translation and cutout"""
 
     def __post_init__(self) -> None:
         check_least(1, size=self.size, channels=self.channels, latent=self.latent, widths=self.widths, fold=self.fold)
@@ -106,7 +106,7 @@ def _residual(c: GanConfig) -> Pair:
 
 
 def _projected(c: GanConfig) -> Pair:
-    return Pair(FastPainter(c.size, c.channels, c.latent, c.widths), ProjectedCritic())
+    return Pair(FastPainter(c.size, c.channels, c.latent, c.widths), ProjectedCritic(c.size, c.channels))
 
 
 NETS: dict[str, Callable[[GanConfig], Pair]] = {

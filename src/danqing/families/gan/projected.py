@@ -2,7 +2,8 @@
 
 Painter after FastGAN (Liu et al., arXiv 2101.04775): gated upsampling blocks, small maps excite large ones.
 Critic after Projected GAN (Sauer et al., arXiv 2111.01007): four feature maps of EfficientNet-Lite0, mixed across
-channels and scales by fixed random convolutions, each judged by its own small head.
+channels and scales by fixed random convolutions, each judged by its own small head. A fifth head judges the pixels
+themselves, as in Vision-aided GAN (Kumari et al., arXiv 2112.09130): the frozen network hardly heeds colours.
 """
 
 import copy
@@ -20,6 +21,10 @@ from danqing.nn.efficientnet import prepare
 
 MIXED = 64
 """channels of the mixed feature maps"""
+PIXELS = 96
+"""channels of the head that judges pixels"""
+COARSEST = 32
+"""pixels of a side that become one place of the coarsest feature map"""
 
 
 class Grow(nn.Module):
@@ -73,36 +78,39 @@ class FastPainter(nn.Module):
 
 
 class Head(nn.Module):
-    """One judge of one feature map: halved by strided convolutions to 4x4, then one score per picture."""
+    """One judge of one map: halved by strided convolutions to 4x4, then one score per picture."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, channels: int = MIXED, width: int = MIXED) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         while side > 4:
-            layers += [spectral_norm(nn.Conv2d(MIXED, MIXED, 4, 2, 1)), nn.LeakyReLU(0.2)]
-            side //= 2
+            layers += [spectral_norm(nn.Conv2d(channels, width, 4, 2, 1)), nn.LeakyReLU(0.2)]
+            side, channels = side // 2, width
         self.down = nn.Sequential(*layers)
-        self.score = spectral_norm(nn.Conv2d(MIXED, 1, side))
+        self.score = spectral_norm(nn.Conv2d(channels, 1, side))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.score(self.down(x)).mean((1, 2, 3))
 
 
 class ProjectedCritic(nn.Module):
-    """(B, C, H, W) in [-1, 1], labels -> (B, 4) scores, one a head; each has its own loss. Labels are not used."""
+    """(B, C, size, size) in [-1, 1], labels -> (B, 5) scores, one a head; labels are not used."""
 
-    def __init__(self, side: int = 128) -> None:
+    def __init__(self, size: int, channels: int) -> None:
         super().__init__()
-        self.side = side
+        self.side = side = max(2 * COARSEST, -(-size // COARSEST) * COARSEST)
         self._frozen = (copy.deepcopy(efficientnet_lite0()),)  # in a tuple: neither trained nor saved with this module
         with torch.no_grad():
             maps = self._features(torch.zeros(1, 3, side, side))
         self.mix = nn.ModuleList(nn.Conv2d(m.shape[1], MIXED, 1) for m in maps).requires_grad_(False)
         self.smooth = nn.ModuleList(nn.Conv2d(MIXED, MIXED, 3, padding=1) for _ in maps).requires_grad_(False)
         self.heads = nn.ModuleList(Head(m.shape[-1]) for m in maps)
+        self.pixels = Head(size, channels, PIXELS)
 
     def _features(self, x: Tensor) -> list[Tensor]:
-        return self._frozen[0].to(x.device)(prepare(x, self.side))[-4:]
+        """In fp32: on a CPU its depthwise convolutions go back twice as fast as in bf16."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self._frozen[0].to(x.device)(prepare(x.float(), self.side))[-4:]
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         scores, below = [], None
@@ -114,4 +122,4 @@ class ProjectedCritic(nn.Module):
                 mixed = mixed + F.interpolate(below, size=mixed.shape[-2:], mode="bilinear")
             below = smooth(mixed)
             scores.append(head(below))
-        return torch.stack(scores, dim=1)
+        return torch.stack([*scores, self.pixels(x)], dim=1)

@@ -339,7 +339,7 @@ def test_a_painting_is_sketched_and_stopped_within_a_step(
 ) -> None:
     monkeypatch.setattr(desks, "NOTED_EVERY", 0.0)
     monkeypatch.setattr(desks, "SKETCHED_EVERY", 0.0)
-    job, seen = store.submit("paint", {"prompt": "red apple", "n": 2, "seed": 7, "steps": 4}), []
+    job, seen = store.submit("paint", {"prompt": "red apple", "n": 2, "seed": 7, "steps": 4, "tries": 1}), []
     renew = store.renew
 
     def cancelled_at_half(name: str, by: str, done: float, message: str = "") -> bool:

@@ -18,6 +18,7 @@ from danqing.families.text2image import losses, pool
 from danqing.families.text2image.codec import Codec, CodecConfig
 from danqing.families.text2image.decoder import Asked, Decoder, DecoderConfig
 from danqing.families.text2image.embedding import GRID, Embedder, Shape, components, look, over_white
+from danqing.families.text2image.fitting import fit
 from danqing.families.text2image.gist import RIDGE, Gist
 from danqing.families.text2image.imagining import nothing_said
 from danqing.families.text2image.painter import Canvas, Manner, Painter
@@ -318,6 +319,28 @@ def test_revising_by_nothing_changes_nothing_and_by_all_imagines(painter: Painte
     torch.testing.assert_close(painter.revise(e, 0.0, asked, none, Manner(), picture_generators(0, 2)), e)
     imagined = painter.imagine(asked, none, Manner(calm=1.0), picture_generators(0, 2))
     torch.testing.assert_close(painter.revise(e, 1.0, asked, none, Manner(), picture_generators(0, 2)), imagined)
+
+
+def test_a_fit_is_the_share_of_the_error_that_the_words_take_away() -> None:
+    """A denoiser that is told the picture by the words 3 and off by one by others: errors 0, 1, and 1/4 of 1."""
+    e = torch.randn(3, SHAPE.total)
+
+    def prior(z: Tensor, t: Tensor, said: Said) -> Tensor:
+        off = torch.tensor([1.0, 0.0, 0.5])[said.tokens[:, 0]]
+        assert ((z - t[:, None] * e.repeat(6, 1)) / (1 - t[:, None])).std() == pytest.approx(1, abs=0.2)
+        return e.repeat(6, 1) + off[:, None]
+
+    none = words([[0]] * 3, [2] * 3)
+    found = fit(prior, e, words([[1], [2], [0]], [0] * 3), none)  # type: ignore[arg-type]
+    torch.testing.assert_close(found, 3 * torch.tensor([1.0, 0.75, 0.0]), atol=1e-4, rtol=1e-4)
+
+
+def test_negative_words_count_against_a_fit(painter: Painter) -> None:
+    e, (asked, none) = torch.randn(2, SHAPE.total), said(2)
+    assert fit(painter.prior, e, asked, asked).abs().max() < 1e-5
+    found, kept_away = (fit(painter.prior, e, asked, other) for other in (none, words([[7, 8]] * 2, [0] * 2)))
+    assert found.shape == (2,) and (found - kept_away).abs().min() > 1e-6
+    torch.testing.assert_close(fit(painter.prior, e[1:], *said(1)), found[1:], atol=1e-5, rtol=1e-4)
 
 
 def test_prior_guidance_of_one_does_not_look_at_what_is_unsaid(painter: Painter) -> None:

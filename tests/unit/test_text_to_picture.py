@@ -18,10 +18,11 @@ from danqing import api
 from danqing.api.commissions import Commission
 from danqing.api.enlarging import enlarge
 from danqing.api.materials import material
-from danqing.api.orders import mixture, orders
-from danqing.api.texttopicture import fulfil, hurried, to_paint
+from danqing.api.orders import attempts, mixture, orders
+from danqing.api.texttopicture import fulfil, hurried, pixels_of, squares, to_paint
 from danqing.errors import BadInputError, DanqingError, NotFoundError, UsageError
 from danqing.images import encode_png, read, write_png
+from danqing.nn.chance import derive
 from danqing.types import Picture, Recipe
 
 Go = Callable[..., list[np.ndarray]]
@@ -70,6 +71,30 @@ def huge() -> bytes:
     return bytes(data)
 
 
+# Several tries.
+
+
+def test_of_several_tries_the_one_that_fits_its_words_is_kept(studio: api.Studio) -> None:
+    order = orders(studio, to_paint("red cat", steps=2), 1, 5)[0]
+    tried = attempts(order)
+    assert [one.seed for one in tried] == [5, *(derive("try", 5, number) for number in (1, 2, 3))]
+    made, fits = squares(studio, tried)
+    assert fits == squares(studio, tried)[1] and len(set(fits)) == 4
+    (kept,) = api.paint("red cat", 1, 5, studio, steps=2).result().pictures
+    assert (kept.pixels == pixels_of(order, [made[int(np.argmax(fits))]])).all()
+    (once,) = api.paint("red cat", 1, 5, studio, steps=2, tries=1).result().pictures
+    assert (once.pixels == pixels_of(order, [made[0]])).all()
+
+
+def test_recipes_of_before_know_one_try_and_nothing_said_is_tried_once(studio: api.Studio, tmp_path: Path) -> None:
+    (once,) = api.paint("red cat", 1, 5, studio, steps=1, tries=1).result().pictures
+    assert "tries" not in once.recipe.extra
+    write_png(once, tmp_path / "made.png")
+    assert api.replay(tmp_path / "made.png", studio).result().same
+    assert orders(studio, to_paint(""), 1, 0)[0].way.tries == orders(studio, Commission("cat"), 1, 0)[0].way.tries == 1
+    assert api.paint("cat", 1, 0, studio, steps=1).result().pictures[0].recipe.extra["tries"] == 4
+
+
 # The same bytes.
 
 
@@ -83,8 +108,8 @@ def test_a_picture_is_the_same_alone_and_among_others(studio: api.Studio) -> Non
 
 
 def test_a_fine_glimpse_is_nearly_the_painted_picture(studio: api.Studio) -> None:
-    painted = api.paint("a red apple", 1, 3, studio, steps=8).result().pictures[0]
-    glimpsed = api.glimpse("a red apple", 3, studio, steps=8)
+    painted = api.paint("a red apple", 1, 3, studio, steps=8, tries=1).result().pictures[0]
+    glimpsed = api.glimpse("a red apple", 3, studio, steps=8, tries=1)
     assert np.abs(glimpsed.pixels.astype(int) - painted.pixels.astype(int)).max() <= 2
     assert glimpsed.recipe == painted.recipe
 
@@ -106,7 +131,7 @@ def test_other_prompts_in_the_same_group_change_nothing(studio: api.Studio) -> N
 
 
 def test_an_act_tells_how_far_it_is(studio: api.Studio) -> None:
-    act = api.paint("cat", 5, model=studio, steps=1)
+    act = api.paint("cat", 5, model=studio, steps=1, tries=1)
     events = list(act)
     assert [(event.act, event.step) for event in events] == [("paint", 4), ("paint", 5)] and events[-1].done == 1
     assert len(act.result().pictures) == 5
@@ -130,7 +155,7 @@ def test_a_painted_picture_in_another_manner(
 REPLAYED: list[dict[str, Any]] = [
     {},
     {"style": "noto", "negative": "dog", "guidance": 5, "steps": 2, "chaos": 40, "size": 256, "transparent": True},
-    {"style": "any", "steps": 9, "tile": True},
+    {"style": "any", "steps": 9, "tile": True, "tries": 6},
     {"image": "a", "strength": 0.5},
     {"image": "a", "mask": "m", "transparent": True},
     {"image": "a", "mask": "m", "add": True},
@@ -404,6 +429,8 @@ MASKED: dict[str, Any] = {"image": a_picture(), "mask": np.full((40, 60, 3), 255
         ({"steps": 500}, UsageError, "choose 1 to 200"),
         ({"guidance": float("nan")}, UsageError, "choose 0 to 15"),
         ({"chaos": 101}, UsageError, "choose 0 to 100"),
+        ({"tries": 0}, UsageError, "choose 1 to 16"),
+        ({"tries": 17}, UsageError, "choose 1 to 16"),
         ({"strength": 0.5}, UsageError, "--image"),
         ({"mask": np.zeros((9, 9, 3), np.uint8)}, UsageError, "--image"),
         ({"extend": 5}, UsageError, "--image"),

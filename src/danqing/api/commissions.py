@@ -8,7 +8,7 @@ from typing import Any
 from danqing.api.materials import Material
 from danqing.errors import BadInputError, NotFoundError, UsageError, unknown
 from danqing.home import PARTS, PARTS_SEVERAL
-from danqing.limits import MOST_GUIDANCE, MOST_STEPS
+from danqing.limits import MOST_GUIDANCE, MOST_STEPS, MOST_TRIES
 from danqing.presets import looks
 from danqing.types import Recipe
 from danqing.words.reading import LONGEST_PROMPT, clean
@@ -61,6 +61,8 @@ class Commission:
     """0 keeps the content of `pictures`, 1 forgets it"""
     layers: bool = False
     """several things that the words name are painted one by one and laid together"""
+    tries: int | None = 1
+    """so often each picture is painted, and what fits the words best is kept; None is the painter's own"""
     act: str = "paint"
     loras: tuple[str, ...] = ()
     """of a pretrained model: files, each with its weight behind a colon"""
@@ -94,6 +96,8 @@ class Commission:
             check_between("steps", self.steps, 1, MOST_STEPS)
         if self.guidance is not None:
             check_between("guidance", self.guidance, 0, MOST_GUIDANCE)
+        if self.tries is not None:
+            check_between("tries", self.tries, 1, MOST_TRIES)
         check_between("chaos", self.chaos, 0, 100)
         check_between("strength", self.strength if self.strength is not None else STRENGTH, 0, 1)
         check_between("strength", self.revision, 0, 1)
@@ -155,6 +159,8 @@ class Commission:
         values["revision"] = self.revision if self.pictures else None
         values |= {name: [named(one) for one in values[name]] for name in PARTS_SEVERAL}
         values |= {name: named(values[name]) for name in PARTS}
+        if self.tries == 1:
+            values["tries"] = None
         if not self.controlnet:
             values |= {"control_kind": "", "control_strength": None}
         kept = {name: value for name, value in values.items() if value or (value is not None and name in ZERO_COUNTS)}

@@ -41,7 +41,7 @@ class Task:
 
     @property
     def commission(self) -> Commission:
-        return Commission(self.prompt, transparent=True)
+        return Commission(self.prompt, transparent=True, tries=None)
 
 
 def compositions(

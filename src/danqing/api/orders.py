@@ -32,6 +32,8 @@ GUIDANCE = 3.0
 """where none is given"""
 WILDEST = 0.35
 """noise on the embedding at chaos 100"""
+TRIES = 4
+"""where nothing is said: a group of AT_ONCE then paints one picture"""
 MOST_WORDS = 100
 """words of the truth light that go into a recipe"""
 
@@ -48,6 +50,8 @@ class Way:
     strength: float | None
     """of the canvas; None without one"""
     masked: bool
+    tries: int
+    """so often each picture is painted"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +84,10 @@ def orders(studio: Any, commission: Commission, n: int, seed: int) -> list[Any]:
 def orders_of_studio(studio: Studio, commission: Commission, n: int, seed: int) -> list[Order]:
     check_count(n, seed)
     commission = settled(commission)
-    way, side = way_of(studio, commission), studio.painter.size
-    reading = studio.read(commission.prompt)
+    reading, side = studio.read(commission.prompt), studio.painter.size
+    way = way_of(studio, commission)
+    if not reading.tokens:
+        way = replace(way, tries=1)  # there is nothing to fit
     ground, spot = ground_of(commission, side), spot_in(commission)
     start = start_of(studio, commission, ground)
     named, scene = style_of(studio, commission), scene_in(studio, commission, reading)
@@ -104,7 +110,8 @@ def settled(commission: Commission) -> Commission:
         if getattr(commission, name):
             raise UsageError(f"--{OPTIONS.get(name, name)} is for pretrained models (--model FOLDER); leave it out.")
     guidance = GUIDANCE if commission.guidance is None else commission.guidance
-    return replace(commission, size=size, guidance=guidance)
+    tries = TRIES if commission.tries is None else commission.tries
+    return replace(commission, size=size, guidance=guidance, tries=tries)
 
 
 def scene_in(studio: Studio, commission: Commission, reading: Reading) -> Scene | None:
@@ -124,6 +131,12 @@ def in_layers(studio: Studio, order: Order, scene: Scene, style: int) -> Order:
     return replace(order, scene=scene, layers=layers)
 
 
+def attempts(order: Order) -> list[Order]:
+    """The order as often as it is tried; the first try is the picture that would be painted without others."""
+    seeds = [order.seed, *(derive("try", order.seed, number) for number in range(1, order.way.tries))]
+    return [replace(order, seed=seed) for seed in seeds]
+
+
 def way_of(studio: Studio, commission: Commission) -> Way:
     """Words are followed by 1 + guidance / 2 (3 -> 2.5).
 
@@ -138,7 +151,7 @@ def way_of(studio: Studio, commission: Commission) -> Way:
     strength = commission.strength
     if commission.image and strength is None and not commission.add:
         strength = 1.0 if masked else STRENGTH
-    return Way(manner, revision_of(commission), WILDEST * (1 - calm), strength, masked)
+    return Way(manner, revision_of(commission), WILDEST * (1 - calm), strength, masked, commission.tries or 1)
 
 
 def revision_of(commission: Commission) -> float | None:

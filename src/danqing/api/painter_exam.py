@@ -172,7 +172,7 @@ class Exam:
 
     def spoken(self, split: str, source: str, rows: list[int], prompts: list[str]) -> Sitting:
         wanted = [
-            (self.seed + row, Commission(prompt, style=self.clipart.rows[row].style, transparent=True))
+            (self.seed + row, Commission(prompt, style=self.clipart.rows[row].style, transparent=True, tries=None))
             for row, prompt in zip(rows, prompts, strict=True)
         ]
         readings = [self.studio.read(prompt) for prompt in prompts]

@@ -137,7 +137,8 @@ def check(studio: Pretrained, commission: Commission) -> None:
     """UsageError for what such a model does not do; NotFoundError for a sampler there is not."""
     asked = {
         "style": commission.style, "transparent": commission.transparent, "chaos": commission.chaos,
-        "add": commission.add, "style-ref": commission.style_ref and not commission.adapter,
+        "add": commission.add, "tries": commission.tries is not None and commission.tries > 1,
+        "style-ref": commission.style_ref and not commission.adapter,
         "image-prompt": commission.act == "paint" and commission.pictures and not commission.adapter
         and not has_embedding(studio.opened),
     }  # fmt: skip
@@ -276,7 +277,8 @@ def recipe_of(
     extra = commission.plain() | {"precision": studio.opened.precision}
     if dress.files:
         extra["parts"] = [[path.name, fingerprint(path)[:12]] for path in dress.files]
-    extra.pop("layers", None)
+    for name in ("layers", "tries"):
+        extra.pop(name, None)
     own = ground is not None and ground.base is not None
     shown = (ground.base.shape[1], ground.base.shape[0]) if own and ground and ground.base is not None else size
     sampler = sampler_of(studio, commission) or type(studio.opened.pipeline.scheduler).__name__

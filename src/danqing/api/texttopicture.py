@@ -1,5 +1,6 @@
 """Words become pictures: paint, vary, blend."""
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
@@ -15,11 +16,13 @@ from danqing.api.adding import cut_out, laid
 from danqing.api.commissions import CLOSENESS, Commission
 from danqing.api.layering import laid_out
 from danqing.api.materials import Source, finished, material
-from danqing.api.orders import Order, orders
+from danqing.api.orders import Order, attempts, orders
 from danqing.api.painting import AT_ONCE
 from danqing.api.studios import Studio, any_painter, load_painter
 from danqing.api.stylizing import stylize
 from danqing.errors import UsageError
+from danqing.evaluate.shipped import efficientnet_lite0
+from danqing.families.text2image.fitting import fit
 from danqing.families.text2image.imagining import stacked
 from danqing.families.text2image.painter import Canvas, Watch
 from danqing.home import PARTS_SEVERAL
@@ -95,6 +98,8 @@ class Wishes(Look, total=False):
     """edges that meet"""
     layers: bool
     """several things ("two cats", "a dog and a hat") are painted one by one and laid together; True if left out"""
+    tries: int | None
+    """1 .. 16: so often each picture is painted, and what fits the words best is kept; None is the painter's own (4)"""
     image: Source | None
     """a picture to start from"""
     strength: float | None
@@ -178,18 +183,19 @@ def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wi
     studio = load_painter(model)
     wishes["layers"] = False
     order = hurried(orders(studio, to_paint(prompt, **wishes), 1, seed)[0])
-    return Picture(pixels_of(order, [squares(studio, [order], at_once=1)[0]]), order.recipe)
+    return Picture(pixels_of(order, [squares(studio, [order], at_once=1)[0][0]]), order.recipe)
 
 
 def hurried(order: Order) -> Order:
-    """No more steps of the prior than of the decoder, at least 3: cosine to the embeddings of all steps 0.97 up."""
+    """One try, and no more steps of the prior than of the decoder, at least 3: cosine to the embeddings of all steps
+    0.97 up."""
     manner = order.way.manner
     steps = min(manner.prior_steps, max(SKETCHED, manner.steps))
-    return replace(order, way=replace(order.way, manner=replace(manner, prior_steps=steps)))
+    return replace(order, way=replace(order.way, manner=replace(manner, prior_steps=steps), tries=1))
 
 
 def to_paint(prompt: str, **wishes: Unpack[Wishes]) -> Commission:
-    values: dict[str, Any] = {"layers": True, **wishes}
+    values: dict[str, Any] = {"layers": True, "tries": None, **wishes}
     for name in PARTS_SEVERAL:
         values[name] = tuple(values.get(name) or ())
     for name in ("image", "mask", "style_ref", "image_prompt", "control"):
@@ -244,25 +250,36 @@ def fulfilled(
 def fulfilled_by_studio(
     studio: Studio, wanted: Sequence[Order], done: Done, name: str = "paint", sketch: Sketch | None = None
 ) -> Generator[Progress, None, int]:
-    """Those of one way share groups, whatever their words."""
+    """Those of one way share groups, whatever their words; of the tries of each the one that fits best is kept."""
     every = [order.layers or (order,) for order in wanted]
     deepest = max(
         map(len, every), default=0
     )  # the first layer of all pictures comes first, so that all can be sketched
-    single = [(place, row[k]) for k in range(deepest) for place, row in enumerate(every) if k < len(row)]
-    painted: dict[int, list[Tensor]] = {place: [] for place in range(len(wanted))}
+    single = [
+        Single(place, layer, one)
+        for layer in range(deepest)
+        for place, row in enumerate(every)
+        if layer < len(row)
+        for one in attempts(row[layer])
+    ]
+    left = Counter(one.place for one in single)
+    best: dict[tuple[int, int], tuple[float, Tensor]] = {}
     count = complete = 0
-    for some in groups([order for _, order in single]):
-        places, rows = [single[i][0] for i in some], [single[i][1] for i in some]
-        watch = sketched(sketch, places, count, len(single)) if sketch else None
-        for place, square in zip(places, squares(studio, rows, watch=watch), strict=True):
-            order = wanted[place]
-            painted[place].append(square)
-            if len(painted[place]) == max(1, len(order.layers)):
-                pixels = restyled(pixels_of(order, painted.pop(place)), order.commission.then, order.seed)
-                done(place, Picture(pixels, order.recipe))
+    for some in groups([one.order for one in single]):
+        members = [single[i] for i in some]
+        watch = sketched(sketch, [one.place for one in members], count, len(single)) if sketch else None
+        for one, square, fits in zip(
+            members, *squares(studio, [one.order for one in members], watch=watch), strict=True
+        ):
+            where, place = (one.place, one.layer), one.place
+            if where not in best or fits > best[where][0]:
+                best[where] = fits, square
+            left[place] -= 1
+            if not left[place]:
+                order, parts = wanted[place], [best.pop((place, layer))[1] for layer in range(len(every[place]))]
+                done(place, Picture(restyled(pixels_of(order, parts), order.commission.then, order.seed), order.recipe))
                 complete += 1
-        count += len(rows)
+        count += len(members)
         yield Progress(name, count / len(single), complete)
     return complete
 
@@ -270,13 +287,25 @@ def fulfilled_by_studio(
 fulfil = act(fulfilled)
 
 
+@dataclass(frozen=True, eq=False)
+class Single:
+    """One try at one thing of one picture."""
+
+    place: int
+    """of the picture among all"""
+    layer: int
+    order: Order
+
+
 def sketched(sketch: Sketch, places: Sequence[int], before: int, count: int) -> Watch:
-    """Steps of a group as steps of the whole: `before` of `count` pictures are painted already."""
+    """Steps of a group as steps of the whole: `before` of `count` pictures are painted already. Of several tries of a
+    picture in the group the first is seen."""
+    first = {place: row for row, place in reversed([*enumerate(places)])}
 
     def watch(done: float, shown: Callable[[], Tensor]) -> None:
         def seen() -> dict[int, np.ndarray]:
             pictures = to_uint8(shown()).permute(0, 2, 3, 1).numpy()
-            return {place: over_white(tidied(rgba)) for place, rgba in zip(places, pictures, strict=False)}
+            return {place: over_white(tidied(pictures[row])) for place, row in first.items()}
 
         sketch((before + done * len(places)) / count, seen)
 
@@ -310,15 +339,25 @@ def groups(wanted: Sequence[Order]) -> Iterator[list[int]]:
 
 
 @torch.no_grad()
-def squares(studio: Studio, rows: Sequence[Order], at_once: int = AT_ONCE, watch: Watch | None = None) -> Tensor:
-    """(N, 4, S, S) in [-1, 1] for N <= at_once orders of one way, by the arithmetic of `at_once`."""
+def squares(
+    studio: Studio, rows: Sequence[Order], at_once: int = AT_ONCE, watch: Watch | None = None
+) -> tuple[Tensor, list[float]]:
+    """(N, 4, S, S) in [-1, 1] for N <= at_once orders of one way, by the arithmetic of `at_once`; and how well each
+    fits its words, 0 where there is but one try."""
     full = [*rows, *[rows[-1]] * (at_once - len(rows))]
     way, said = full[0].way, stacked([order.said for order in full])
     chance = [generator("picture", order.seed, "pixels") for order in full]
     with arithmetic(painting()):
         e, imagined = embeddings(studio, full), 1.0 if way.revision is None else way.revision
-        made = studio.painter.render(e, said, way.manner, chance, canvas_of(full), imagined, watch)
-    return made[: len(rows)].float()
+        made = studio.painter.render(e, said, way.manner, chance, canvas_of(full), imagined, watch).float()
+    fits = [0.0] * len(rows) if way.tries == 1 else fitting(studio, made, full)[: len(rows)]
+    return made[: len(rows)], fits
+
+
+def fitting(studio: Studio, made: Tensor, full: Sequence[Order]) -> list[float]:
+    """How well pictures (N, 4, S, S) fit the words of their orders, as the painter itself sees them."""
+    said, unsaid = stacked([order.said for order in full]), stacked([order.unsaid for order in full])
+    return fit(studio.painter.prior, studio.painter.embed(efficientnet_lite0(), made), said, unsaid).tolist()
 
 
 def embeddings(studio: Studio, full: Sequence[Order]) -> Tensor:

@@ -89,6 +89,6 @@ def yes(cell: str) -> bool:
 COLUMNS: dict[str, Callable[[str], Any]] = {
     "prompt": str, "n": int, "seed": int, "style": str, "steps": int, "guidance": float, "negative": str, "size": str,
     "sampler": str, "transparent": yes, "chaos": float, "tile": yes, "image": Path, "strength": float, "mask": Path,
-    "add": yes, "layers": yes, "extend": int, "style_ref": Path, "image_prompt": Path, "then": str,
+    "add": yes, "layers": yes, "tries": int, "extend": int, "style_ref": Path, "image_prompt": Path, "then": str,
 }  # fmt: skip
 """column -> how a cell is read; the names of api.paint"""

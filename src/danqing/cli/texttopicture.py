@@ -91,6 +91,9 @@ def paint(
     whole: Annotated[
         bool, typer.Option("--whole", help="Several things in one go, not one by one and laid together.")
     ] = False,
+    tries: Annotated[
+        int | None, typer.Option(help="Paint each picture so often and keep what fits the words best; 4 if left out.")
+    ] = None,
     chaos: Chaos = None,
     image: Annotated[Path | None, picture_option("A sketch or picture to start from.")] = None,
     strength: Annotated[float | None, typer.Option(help="0 keeps --image, 1 forgets it; 0.6, with --mask 1.")] = None,
@@ -133,7 +136,7 @@ def paint(
         raise UsageError('Give either a prompt, such as "an orange cat with a red hat", or a file with --from-file.')
     check_svg(svg)
     wishes = given(style=style, steps=steps, guidance=guidance, sampler=sampler, negative=negative, size=size,
-                   chaos=chaos, tile=tile, transparent=transparent, image=image, strength=strength,
+                   chaos=chaos, tries=tries, tile=tile, transparent=transparent, image=image, strength=strength,
                    mask=mask, add=add, extend=extend, style_ref=style_ref,
                    image_prompt=image_prompt, then=then, loras=lora, embeddings=embedding, controlnet=controlnet,
                    control=control, control_kind=control_kind, control_strength=control_strength,

@@ -19,7 +19,7 @@ MOST = 64
 TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("prompt", "negative", "text", "style", "then", "name", "family", "data", "doctor", "model", "lang",
                      "keep_colours", "engine", "label", "sampler", "control_kind", *PARTS), (str,)),
-    **dict.fromkeys(("n", "seed", "steps", "size", "extend"), (int,)),
+    **dict.fromkeys(("n", "seed", "steps", "size", "extend", "tries"), (int,)),
     **dict.fromkeys(("guidance", "chaos", "strength", "brush", "minutes", "control_strength"), (int, float)),
     **dict.fromkeys(("transparent", "tile", "add", "layers", "again"), (bool,)),
     **dict.fromkeys(("weights", "styles", "models", *PARTS_SEVERAL), (list,)),
@@ -46,7 +46,7 @@ class Wanted:
 
 JOBS: dict[str, Wanted] = {
     "paint": Wanted(
-        ("prompt", *PAINTING, "tile", "strength", "add", "layers", "extend", "then", *DRESS),
+        ("prompt", *PAINTING, "tile", "strength", "add", "layers", "tries", "extend", "then", *DRESS),
         ("image", "mask", "style_ref", "image_prompt", "control"),
         files=("reading.json", SKETCHES),
     ),

@@ -32,8 +32,8 @@ GUIDANCE = 3.0
 """where none is given"""
 WILDEST = 0.35
 """noise on the embedding at chaos 100"""
-TRIES = 4
-"""where nothing is said: a group of AT_ONCE then paints one picture"""
+TRIES = 3
+"""where nothing is said; four pictures then take less than a second on two cores, in fp32 too (docs/decisions.md)"""
 MOST_WORDS = 100
 """words of the truth light that go into a recipe"""
 

@@ -99,7 +99,7 @@ class Wishes(Look, total=False):
     layers: bool
     """several things ("two cats", "a dog and a hat") are painted one by one and laid together; True if left out"""
     tries: int | None
-    """1 .. 16: so often each picture is painted, and what fits the words best is kept; None is the painter's own (4)"""
+    """1 .. 16: so often each picture is painted, and what fits the words best is kept; None is the painter's own (3)"""
     image: Source | None
     """a picture to start from"""
     strength: float | None

@@ -92,7 +92,7 @@ def paint(
         bool, typer.Option("--whole", help="Several things in one go, not one by one and laid together.")
     ] = False,
     tries: Annotated[
-        int | None, typer.Option(help="Paint each picture so often and keep what fits the words best; 4 if left out.")
+        int | None, typer.Option(help="Paint each picture so often and keep what fits the words best; 3 if left out.")
     ] = None,
     chaos: Chaos = None,
     image: Annotated[Path | None, picture_option("A sketch or picture to start from.")] = None,

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from danqing import api
+from danqing.api import stylizing
 from danqing.api.stylizing import eyes, to_tensor
 from danqing.cli import main
 from danqing.errors import BadInputError, NotFoundError, UsageError
@@ -258,6 +259,23 @@ def test_the_shipped_engine_brings_a_photo_nearer_to_the_manner_and_keeps_what_i
     before, after = (style_distance(efficientnet_lite0(), to_model(one), style) for one in (castle, made.pixels))
     assert after < before
     assert shapes(vgg19(), to_model(castle), to_model(made.pixels)) < 1.6  # 2 for unrelated pictures
+
+
+def test_a_styles_file_is_read_once_and_anew_when_it_has_changed(
+    castle: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style, reads = tmp_path / "style.png", []
+    original = stylizing.pixels_of
+    monkeypatch.setattr(stylizing, "pixels_of", lambda look: reads.append(isinstance(look, Path)) or original(look))
+
+    def made() -> np.ndarray:
+        return api.stylize(castle, style, size=64).result().pixels
+
+    Image.fromarray(exemplar("ink", 64)).save(style)
+    first = made()
+    assert (made() == first).all() and sum(reads) == 1
+    Image.fromarray(exemplar("mosaic", 80)).save(style)
+    assert (made() != first).any() and sum(reads) == 2
 
 
 def test_strength_brush_and_seed_of_the_fast_engine(castle: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -291,11 +291,25 @@ def exemplar_of(look: Look, weight: float, content: Tensor, wanted: Wanted, seed
         array, manner = taught.drawn(seed)
     elif isinstance(look, (str, Path)) and not Path(look).exists():
         raise unknown("style or picture", str(look), [*looks.LOOKS, *taught_names()])
+    elif isinstance(look, (str, Path)):
+        array = file_within(Path(look), *stamp(Path(look)), longest)
     else:
         array = opaque(pixels_of(look))
     found = to_tensor(within(array, longest))
     change = RECOLOURINGS.get(wanted.keep_colours or "")
     return Exemplar(change(found, content) if change else found, weight, manner=None if change else manner)
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """When a file was changed, and its size."""
+    about = path.stat()
+    return about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=4)
+def file_within(path: Path, changed: int, size: int, longest: int) -> np.ndarray:
+    """(H, W, 3) uint8 of a style's file, kept for the next picture or frame."""
+    return within(opaque(pixels_of(path)), longest)
 
 
 def taught_manner(look: Look) -> Taught | None:
@@ -343,8 +357,8 @@ def within(array: np.ndarray, size: int | None) -> np.ndarray:
 
 def opaque(array: np.ndarray) -> np.ndarray:
     """(H, W, 3 | 4) uint8 -> (H, W, 3), over white."""
-    if array.shape[2] == 3:
-        return array
+    if array.shape[2] == 3 or (array[..., 3] == 255).all():
+        return array[..., :3]
     alpha = array[..., 3:].astype(np.float32) / 255
     return np.rint(array[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
 

@@ -189,6 +189,10 @@ def rebuild(talk: Talk, folder: Folder = None) -> dict[str, Any]:
     return {"pictures": count, "troubles": troubles}
 
 
+SPINS = "1000"
+"""how long a thread of GNU's OpenMP spins before it sleeps, in turns"""
+
+
 def worker(
     talk: Talk,
     folder: Folder = None,
@@ -202,7 +206,8 @@ def worker(
 ) -> dict[str, Any]:
     """Paint the jobs that a studio has taken, here or on another machine; any number of workers may share one queue.
     Ctrl+C gives the job back."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads; see docs/decisions.md
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # both are read when torch loads; see docs/decisions.md
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     if parent and hasattr(os, "nice"):
         os.nice(GENTLE)  # the server begins and answers while pictures are painted
 

@@ -55,6 +55,31 @@ def test_moments_are_means_over_places_and_masks_weigh_them() -> None:
     torch.testing.assert_close(moments(f, share).mean, f[:, 1, 2:4].mean(1))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_moments_have_the_gradient_of_their_formula(masked: bool) -> None:
+    f = torch.randn(3, 4, 5).requires_grad_()
+    share = torch.rand(4, 5) if masked else torch.full((4, 5), 1 / 20)
+    a, b = torch.randn(3), torch.randn(3, 3)
+    found = moments(f, share / share.sum() if masked else None)
+    p, flat = (share / share.sum()).flatten(), f.flatten(1)
+    for one, other in (
+        ((found.mean @ a), flat @ p @ a),
+        ((found.second * b).sum(), ((flat * p) @ flat.T * b).sum()),
+        ((found.covariance * b).sum() + found.deviation @ a, (torch.cov(flat, aweights=p, correction=0) * b).sum()
+         + (flat.square() @ p - (flat @ p).square()).sqrt() @ a),
+    ):  # fmt: skip
+        torch.testing.assert_close(one, other)
+        slopes = [torch.autograd.grad(value, f, retain_graph=True)[0] for value in (one, other)]
+        torch.testing.assert_close(*slopes, atol=1e-5, rtol=1e-4)
+
+
+def test_moments_of_bf16_are_summed_in_fp32() -> None:
+    f = torch.randn(8, 40, 50)
+    found, exact = moments(f.bfloat16()), moments(f.bfloat16().float())
+    torch.testing.assert_close(found.second, exact.second)
+    torch.testing.assert_close(found.mean, exact.mean)
+
+
 def test_moments_mix_linearly() -> None:
     a, b = torch.randn(2, 3, 3), torch.randn(2, 3, 6)
     both = moments(torch.cat([a, b], 2))
@@ -112,7 +137,8 @@ def test_pieces_are_never_too_small_for_a_layer() -> None:
     assert spans(16, 16) == [(0, 16)]
 
 
-def test_tiles_give_the_loss_and_gradient_of_the_whole(eyes: Eyes) -> None:
+def test_tiles_give_the_loss_and_gradient_of_the_whole(eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DANQING_PRECISION", "fp32")
     """Exactly, but for rounding: no seams can come of them."""
     config = GatysConfig(content_layers={"conv2_2": 1.0}, style_layers={"conv1_1": 1.0, "conv2_1": 1.0, "conv3_1": 0.5})
     content, style = noisy((96, 160), 1), noisy((80, 80), 2, 4)

@@ -10,6 +10,7 @@ tiles, and a mask only weighs the places. Every distance below is of the form D(
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,11 +40,40 @@ class Moments:
         return (self.second.diagonal() - self.mean.square()).clamp(min=TINY).sqrt()
 
 
-def moments(features: Tensor, share: Tensor | None = None) -> Moments:
-    """Of (C, H, W), every place counting 1 / (H W), or as much as `share` (H, W) says, which sums up to 1."""
-    flat = features.flatten(1).float().contiguous()  # one (C, HW) copy: products over a channels_last view are slow
-    weighed = flat / flat.shape[1] if share is None else flat * share.flatten()
-    return Moments(weighed.sum(1), weighed @ flat.T)
+def moments(features: Tensor, share: Tensor | float | None = None) -> Moments:
+    """Of (C, H, W), every place counting 1 / (H W), or `share`, or as much as `share` (H, W), summing up to 1, says."""
+    rows = features.permute(1, 2, 0).flatten(0, 1)  # (H W, C): no copy of what is channels_last
+    share = 1 / len(rows) if share is None else share
+    places = share.flatten()[:, None] if isinstance(share, Tensor) else torch.tensor(share)
+    return Moments(*_Moments.apply(rows, places))
+
+
+class _Moments(torch.autograd.Function):
+    """Σ p f and Σ p f fᵀ over rows f of (N, C), p (N, 1) or one number; fp32, whatever the rows are.
+
+    As S is symmetric, its gradient p (D + Dᵀ) f takes one product instead of two.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(rows, places)
+        ctx.set_materialize_grads(False)
+        exact = rows.float()
+        weighed = exact * places if places.ndim else exact
+        outside = 1 if places.ndim else places
+        return weighed.sum(0) * outside, (weighed.T @ exact) * outside
+
+    @staticmethod
+    def backward(ctx: Any, of_mean: Tensor | None, of_second: Tensor | None) -> tuple[Tensor | None, None]:
+        rows, places = ctx.saved_tensors
+        outside = 1 if places.ndim else places
+        slope = None
+        if of_second is not None:
+            slope = rows @ ((of_second + of_second.T) * outside).to(rows.dtype)
+        if of_mean is not None:
+            flat = (of_mean * outside).to(rows.dtype)
+            slope = flat.expand_as(rows) if slope is None else slope.add_(flat)
+        return slope if slope is None or not places.ndim else slope * places.to(rows.dtype), None
 
 
 def mixed(several: Sequence[Moments], weights: Sequence[float]) -> Moments:

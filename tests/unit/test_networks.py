@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from danqing.errors import UsageError
+from danqing.families.diffusion.model import NETS as DENOISERS
+from danqing.families.diffusion.model import DiffusionConfig
 from danqing.families.gan.model import NETS, GanConfig, build
 from danqing.nn import precision
 from danqing.nn.classic import Down, Up, halvings
@@ -59,10 +61,12 @@ def test_denoising_networks_keep_the_shape(size: int, channels: int) -> None:
         assert net(z, t, t, labels).shape == z.shape
 
 
-@pytest.mark.parametrize("net", ["unet", "transformer"])
-def test_denoising_networks_use_all_they_are_told(net: str) -> None:
+@pytest.mark.parametrize(
+    ("net", "widths", "fold"), [("unet", (16, 24), 2), ("transformer", (64,), 4), ("hourglass", (16, 64), 2)]
+)
+def test_denoising_networks_use_all_they_are_told(net: str, widths: tuple[int, ...], fold: int) -> None:
     torch.manual_seed(0)
-    model = UNet(1, 3, (16, 24), 2, 1) if net == "unet" else Transformer(28, 1, 3, 64, 2, 4)
+    model = DENOISERS[net](DiffusionConfig(28, 1, 3, net, widths, fold, depth=2))
     with torch.no_grad():
         for p in model.parameters():  # what starts at zero would hide what lies behind it
             p.add_(torch.randn_like(p) * 0.1)
@@ -156,3 +160,19 @@ def test_bf16_is_chosen_by_large_products_and_given_up_by_small_ones(monkeypatch
         assert pretended(400.0, 0.0)["bf16"] == 400.0 and sizes == [32, 32]  # the large one would take minutes
     finally:
         precision.measured.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("net", "widths", "fold", "says"),
+    [
+        ("unet", (12,), 2, "multiples of 8"),
+        ("transformer", (200,), 2, "multiples of 8"),
+        ("hourglass", (16, 200), 2, "multiples of 8"),
+        ("hourglass", (12, 128), 2, "multiples of 8"),
+        ("hourglass", (16, 16, 64), 4, "folded by 16"),
+        ("unet", (16,), 3, "folded by 3"),
+    ],
+)
+def test_denoisers_that_do_not_fit_say_so(net: str, widths: tuple[int, ...], fold: int, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        DiffusionConfig(28, 1, 0, net, widths, fold)

@@ -21,7 +21,7 @@ class Hourglass(nn.Module):
     """net(z, steer, place, hint): z (B, C, S, S), steer (B, D), place (B, D, R, R), hint (B, K, r, r) -> (B, C, S, S).
 
     D is the width of the waist, R = S / (fold · 2^len(widths)) its side in tokens. `place` comes in at the waist and
-    `hint` (a coarse picture of K channels) beside the folded pixels; both may be smaller and are enlarged.
+    `hint` (a coarse picture of K channels) beside the folded pixels; both may be smaller and are enlarged, or None.
     """
 
     def __init__(
@@ -50,14 +50,15 @@ class Hourglass(nn.Module):
         self.up = nn.ModuleList(Level(2 * w, w, blocks, waist) for w in widths)
         self.outward = zero(nn.Conv2d(entry, channels * fold * fold, 3, padding=1))
 
-    def forward(self, z: Tensor, steer: Tensor, place: Tensor, hint: Tensor) -> Tensor:
+    def forward(self, z: Tensor, steer: Tensor, place: Tensor | None = None, hint: Tensor | None = None) -> Tensor:
         folded = F.pixel_unshuffle(z, self.fold)
-        x = self.inward(torch.cat([folded, enlarged(hint, folded.shape[-1])], dim=1))
+        x = self.inward(folded if hint is None else torch.cat([folded, enlarged(hint, folded.shape[-1])], dim=1))
         kept = []
         for level, narrow in zip(self.down, self.narrow, strict=True):
             kept.append(level(x, steer))
             x = narrow(F.pixel_unshuffle(kept[-1], 2))
-        x = self.waist(x + F.interpolate(place, size=x.shape[-2:], mode="nearest"), steer)
+        x = x if place is None else x + F.interpolate(place, size=x.shape[-2:], mode="nearest")
+        x = self.waist(x, steer)
         for level, widen, skip in zip(reversed(self.up), reversed(self.widen), reversed(kept), strict=True):
             x = level(torch.cat([F.pixel_shuffle(widen(x), 2), skip], dim=1), steer)
         return F.pixel_shuffle(self.outward(x), self.fold)

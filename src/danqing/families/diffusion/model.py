@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from danqing.errors import UsageError
+from danqing.nn.hourglass import Hourglass
+from danqing.nn.layers import Condition
 from danqing.nn.transformer import Transformer
 from danqing.nn.unet import UNet
 from danqing.registry import get, names
@@ -15,6 +17,8 @@ from danqing.settings import check_choices, check_least, check_most
 
 SPREAD = 0.5
 """standard deviation of a picture's values, about"""
+BLOCKS = 2
+"""of an hourglass at each size, on either way"""
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,13 @@ class DiffusionConfig:
     classes: int = 0
     """number of labels; 0 trains without"""
     net: str = "unet"
-    """unet or transformer"""
+    """unet, transformer or hourglass (convolutions outside, a transformer at the waist)"""
     widths: tuple[int, ...] = (64, 128)
-    """U-Net: channels at each size; transformer: the first is its width"""
+    """U-Net: channels at each size; hourglass: the same, then the width of its waist; transformer: its width"""
     fold: int = 2
-    """U-Net: pixels folded into channels at the door; transformer: patch side"""
+    """pixels folded into channels at the door; transformer: patch side"""
     depth: int = 2
-    """U-Net: blocks at each size; transformer: layers"""
+    """U-Net: blocks at each size; transformer: layers; hourglass: layers of the waist"""
     predict: str = "clean"
     """what the network gives: the clean picture (arXiv 2511.13720) or the noise (arXiv 2006.11239)"""
     schedule: str = "flow"
@@ -55,15 +59,22 @@ class DiffusionConfig:
             raise UsageError(f"predict = 'clean' does not go with schedule = '{self.schedule}'; set schedule = 'flow'.")
         if self.few_step and self.predict != "clean":
             raise UsageError(f"few_step does not go with predict = '{self.predict}'; set few_step = 0.")
-        if not all(_fits(self.net, width) for width in self.widths):
-            raise UsageError(f"widths = {self.widths} are not possible; use multiples of 8 (unet) or 64 (transformer).")
-        if self.size % self.fold:
-            raise UsageError(f"size = {self.size} cannot be folded by fold = {self.fold}; choose a multiple.")
+        if not self.fitting():
+            wanted = "use multiples of 8 (convolutions) or 64 (transformer, waist)"
+            raise UsageError(f"widths = {self.widths} are not possible; {wanted}.")
+        if self.size % self.door:
+            raise UsageError(f"size = {self.size} cannot be folded by {self.door}; choose a multiple.")
 
+    def fitting(self) -> bool:
+        """Whether groups of a norm (convolutions) or heads of attention (transformer, waist) divide the widths."""
+        looking = {"unet": (), "transformer": self.widths, "hourglass": self.widths[-1:]}[self.net]
+        folding = self.widths[: len(self.widths) - len(looking)]
+        return all(width % 8 == 0 for width in folding) and all(width % max(1, width // 64) == 0 for width in looking)
 
-def _fits(net: str, width: int) -> bool:
-    """Whether groups of a norm (unet) or heads of attention (transformer) divide the width."""
-    return width % {"unet": 8, "transformer": max(1, width // 64)}[net] == 0
+    @property
+    def door(self) -> int:
+        """What the picture's side must be a multiple of."""
+        return self.fold * 2 ** (len(self.widths) - 1) if self.net == "hourglass" else self.fold
 
 
 def _unet(c: DiffusionConfig) -> nn.Module:
@@ -72,6 +83,19 @@ def _unet(c: DiffusionConfig) -> nn.Module:
 
 def _transformer(c: DiffusionConfig) -> nn.Module:
     return Transformer(c.size, c.channels, c.classes, c.widths[0], c.depth, c.fold)
+
+
+class _Hourglass(nn.Module):
+    """net(z, t, span, labels), as the others."""
+
+    def __init__(self, c: DiffusionConfig) -> None:
+        super().__init__()
+        *levels, waist = c.widths
+        self.condition = Condition(c.classes, waist)
+        self.net = Hourglass(c.size, c.channels, levels, BLOCKS, waist, c.depth, c.fold)
+
+    def forward(self, z: Tensor, t: Tensor, span: Tensor, labels: Tensor) -> Tensor:
+        return self.net(z, self.condition(t, span, labels))
 
 
 def _unit(alpha: Tensor, sigma: Tensor) -> Tensor:
@@ -99,7 +123,11 @@ def _from_noise(out: Tensor, z: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
 
 Scale = Callable[[Tensor, Tensor], Tensor]
 Clean = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-NETS: dict[str, Callable[[DiffusionConfig], nn.Module]] = {"unet": _unet, "transformer": _transformer}
+NETS: dict[str, Callable[[DiffusionConfig], nn.Module]] = {
+    "unet": _unet,
+    "transformer": _transformer,
+    "hourglass": _Hourglass,
+}
 PREDICTS: dict[str, tuple[Scale, Clean]] = {"clean": (_unit, _from_rest), "noise": (_as_it_is, _from_noise)}
 """name -> what the network's input is multiplied by, and how its output becomes the clean picture"""
 

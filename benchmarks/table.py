@@ -48,8 +48,7 @@ def gallery(found: dict[str, Any]) -> str:
         "",
         "Unpicked samples (seeds 0 to 39; with labels, one kind a column), painted by averaged weights after the CPU",
         "time given. 28 px: Fashion-MNIST; 64 px: 1,539 Noto emoji (`scripts/make_emoji_folder.py`). Written by",
-        "`scripts/bench gallery`. FD-effl0 of `fastgan-64` says nothing: its critic looks through the same network,",
-        "and the sheet is far worse than the figure.",
+        "`scripts/bench gallery`. FD-effl0 flatters `fastgan-64`: its critic looks through the same network.",
     ]
     for key, row in sorted(found.items()):
         if key.startswith("gallery-"):

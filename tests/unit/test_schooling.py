@@ -82,7 +82,8 @@ def test_the_index_lists_every_picture_but_those_held_out(made: Path) -> None:
 
 def test_what_is_done_is_not_done_again(made: Path, clipart: Path) -> None:
     before = {name: (made / name).stat().st_mtime_ns for name in ("pool/pixels.npy", "pool/embedder.safetensors")}
-    api.train_painter(str(made / "recipe.toml"), part="pool", out=made, data=clipart).result()
+    told = api.train_painter(str(made / "recipe.toml"), part="pool", out=made, data=clipart).result().message
+    assert told.startswith("The pool of the painter is in") and "--part painter" in told
     assert before == {name: (made / name).stat().st_mtime_ns for name in before}
 
 

@@ -262,7 +262,9 @@ def train_painter(
     for name in parts:
         yield Progress("train", 0.0, message=f"Part {name}.")
         yield from MAKERS[name](folder, plan, taught, how)
-    return Schooled(folder, f"The painter is in '{folder}'; paint with --model {folder / 'painter'}.")
+    if "painter" in parts:
+        return Schooled(folder, f"The painter is in '{folder}'; paint with --model {folder / 'painter'}.")
+    return Schooled(folder, f"The {part} of the painter is in '{folder}'; --part painter puts it together.")
 
 
 def to_start_from(start: str | Path, taught: Lessons, plan: School) -> Shipped:

@@ -93,6 +93,13 @@ def test_recipes_of_before_know_one_try_and_nothing_said_is_tried_once(studio: a
     assert api.replay(tmp_path / "made.png", studio).result().same
     assert orders(studio, to_paint(""), 1, 0)[0].way.tries == orders(studio, Commission("cat"), 1, 0)[0].way.tries == 1
     assert api.paint("cat", 1, 0, studio, steps=1).result().pictures[0].recipe.extra["tries"] == 3
+    assert "tries" not in api.paint("", 1, 0, studio, steps=1).result().pictures[0].recipe.extra
+
+
+def test_a_sketch_shows_the_first_try_of_each_thing(studio: api.Studio) -> None:
+    seen: list[list[int]] = []
+    api.paint("red cat", 4, 5, studio, steps=1, sketch=lambda done, look: seen.append(sorted(look()))).result()
+    assert seen == [[0, 1], [2], [3]]
 
 
 # The same bytes.
@@ -109,7 +116,7 @@ def test_a_picture_is_the_same_alone_and_among_others(studio: api.Studio) -> Non
 
 def test_a_fine_glimpse_is_nearly_the_painted_picture(studio: api.Studio) -> None:
     painted = api.paint("a red apple", 1, 3, studio, steps=8, tries=1).result().pictures[0]
-    glimpsed = api.glimpse("a red apple", 3, studio, steps=8, tries=1)
+    glimpsed = api.glimpse("a red apple", 3, studio, steps=8)
     assert np.abs(glimpsed.pixels.astype(int) - painted.pixels.astype(int)).max() <= 2
     assert glimpsed.recipe == painted.recipe
 

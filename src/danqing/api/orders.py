@@ -85,9 +85,9 @@ def orders_of_studio(studio: Studio, commission: Commission, n: int, seed: int) 
     check_count(n, seed)
     commission = settled(commission)
     reading, side = studio.read(commission.prompt), studio.painter.size
-    way = way_of(studio, commission)
     if not reading.tokens:
-        way = replace(way, tries=1)  # there is nothing to fit
+        commission = replace(commission, tries=1)  # there is nothing to fit
+    way = way_of(studio, commission)
     ground, spot = ground_of(commission, side), spot_in(commission)
     start = start_of(studio, commission, ground)
     named, scene = style_of(studio, commission), scene_in(studio, commission, reading)

@@ -306,7 +306,7 @@ def stamp(path: Path) -> tuple[int, int]:
     return about.st_mtime_ns, about.st_size
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def file_within(path: Path, changed: int, size: int, longest: int) -> np.ndarray:
     """(H, W, 3) uint8 of a style's file, kept for the next picture or frame."""
     return within(opaque(pixels_of(path)), longest)

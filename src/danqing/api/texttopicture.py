@@ -181,17 +181,16 @@ def glimpse(prompt: str, seed: int = 0, model: Model = None, **wishes: Unpack[Wi
     same bytes.
     """
     studio = load_painter(model)
-    wishes["layers"] = False
+    wishes["layers"], wishes["tries"] = False, 1
     order = hurried(orders(studio, to_paint(prompt, **wishes), 1, seed)[0])
     return Picture(pixels_of(order, [squares(studio, [order], at_once=1)[0][0]]), order.recipe)
 
 
 def hurried(order: Order) -> Order:
-    """One try, and no more steps of the prior than of the decoder, at least 3: cosine to the embeddings of all steps
-    0.97 up."""
+    """No more steps of the prior than of the decoder, at least 3: cosine to the embeddings of all steps 0.97 up."""
     manner = order.way.manner
     steps = min(manner.prior_steps, max(SKETCHED, manner.steps))
-    return replace(order, way=replace(order.way, manner=replace(manner, prior_steps=steps), tries=1))
+    return replace(order, way=replace(order.way, manner=replace(manner, prior_steps=steps)))
 
 
 def to_paint(prompt: str, **wishes: Unpack[Wishes]) -> Commission:
@@ -252,22 +251,20 @@ def fulfilled_by_studio(
 ) -> Generator[Progress, None, int]:
     """Those of one way share groups, whatever their words; of the tries of each the one that fits best is kept."""
     every = [order.layers or (order,) for order in wanted]
-    deepest = max(
-        map(len, every), default=0
-    )  # the first layer of all pictures comes first, so that all can be sketched
+    deepest = max(map(len, every), default=0)
     single = [
-        Single(place, layer, one)
+        Single(place, layer, number, one)
         for layer in range(deepest)
         for place, row in enumerate(every)
         if layer < len(row)
-        for one in attempts(row[layer])
+        for number, one in enumerate(attempts(row[layer]))
     ]
     left = Counter(one.place for one in single)
     best: dict[tuple[int, int], tuple[float, Tensor]] = {}
     count = complete = 0
     for some in groups([one.order for one in single]):
         members = [single[i] for i in some]
-        watch = sketched(sketch, [one.place for one in members], count, len(single)) if sketch else None
+        watch = sketched(sketch, members, count, len(single)) if sketch else None
         for one, square, fits in zip(
             members, *squares(studio, [one.order for one in members], watch=watch), strict=True
         ):
@@ -294,20 +291,21 @@ class Single:
     place: int
     """of the picture among all"""
     layer: int
+    tried: int
+    """how often it has been tried before"""
     order: Order
 
 
-def sketched(sketch: Sketch, places: Sequence[int], before: int, count: int) -> Watch:
-    """Steps of a group as steps of the whole: `before` of `count` pictures are painted already. Of several tries of a
-    picture in the group the first is seen."""
-    first = {place: row for row, place in reversed([*enumerate(places)])}
+def sketched(sketch: Sketch, members: Sequence[Single], before: int, count: int) -> Watch:
+    """Steps of a group as steps of the whole: `before` of `count` are painted already. First tries are seen."""
+    first = {one.place: row for row, one in enumerate(members) if not one.tried}
 
     def watch(done: float, shown: Callable[[], Tensor]) -> None:
         def seen() -> dict[int, np.ndarray]:
             pictures = to_uint8(shown()).permute(0, 2, 3, 1).numpy()
             return {place: over_white(tidied(pictures[row])) for place, row in first.items()}
 
-        sketch((before + done * len(places)) / count, seen)
+        sketch((before + done * len(members)) / count, seen)
 
     return watch
 

@@ -206,8 +206,9 @@ def worker(
 ) -> dict[str, Any]:
     """Paint the jobs that a studio has taken, here or on another machine; any number of workers may share one queue.
     Ctrl+C gives the job back."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # both are read when torch loads; see docs/decisions.md
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    if "OMP_WAIT_POLICY" not in os.environ:  # both are read when torch loads; see docs/decisions.md
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     if parent and hasattr(os, "nice"):
         os.nice(GENTLE)  # the server begins and answers while pictures are painted
 

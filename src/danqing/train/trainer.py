@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from danqing.errors import DanqingError
+from danqing.errors import BadWeightsError, DanqingError
 from danqing.nn.chance import Chance, derive
 from danqing.nn.precision import arithmetic
 from danqing.registry import get
@@ -224,7 +224,12 @@ class Trainer:
         def part(name: str) -> dict[str, Tensor]:
             return {k.removeprefix(name + "/"): v for k, v in tensors.items() if k.startswith(name + "/")}
 
-        self._restore_weights({"model": part("model"), "average": part("average"), "optimizers": part("optimizer")})
+        try:
+            self._restore_weights({"model": part("model"), "average": part("average"), "optimizers": part("optimizer")})
+        except RuntimeError:
+            raise BadWeightsError(
+                "The training was begun with other networks than this Danqing builds of its settings; begin it anew."
+            ) from None
         for name, value in numbers.items():
             setattr(self, name, value)
 

@@ -30,6 +30,8 @@ export interface Asked {
   n: number;
   transparent: boolean;
   tile: boolean;
+  /** of the recipe that was taken up, for its seed; 0 leaves it to the painter */
+  tries: number;
   /** a pretrained model; "" is the painter that comes with Danqing */
   model: string;
   /** of a pretrained model: 0 leaves steps, guidance and size to it */
@@ -38,7 +40,7 @@ export interface Asked {
 
 const BLANK: Asked = {
   prompt: "", negative: "", style: "noto", seed: 0, fresh: true, steps: 6, guidance: 3, chaos: 0, size: 512, n: 4,
-  transparent: false, tile: false, model: "", its: { steps: 0, guidance: 0, size: 0 },
+  transparent: false, tile: false, tries: 0, model: "", its: { steps: 0, guidance: 0, size: 0 },
 };
 const kept = JSON.parse(localStorage.getItem("asked") ?? "{}") as Partial<Asked>;
 export const asked = $state<Asked>({ ...BLANK, ...kept });
@@ -64,6 +66,7 @@ export function wishes(): api.Wishes {
   if (asked.chaos) found.chaos = asked.chaos;
   if (asked.transparent) found.transparent = true;
   if (asked.tile) found.tile = true;
+  if (asked.tries && !asked.fresh) found.tries = asked.tries;
   return found;
 }
 
@@ -82,6 +85,7 @@ export function remix(recipe: api.Recipe): void {
     prompt: recipe.prompt ?? "", negative: recipe.negative ?? "", seed: recipe.seed ?? 0, fresh: false,
     steps: recipe.steps ?? BLANK.steps, guidance: recipe.guidance ?? BLANK.guidance, style: (extra.style as string) ?? "any",
     size: (extra.size as number) ?? Math.max(...(recipe.size ?? [BLANK.size])), chaos: (extra.chaos as number) ?? 0, transparent: !!extra.transparent, tile: !!extra.tile,
+    tries: (extra.tries as number) ?? 1,
   });
   go("paint");
 }

@@ -98,7 +98,7 @@ class ProjectedCritic(nn.Module):
 
     def __init__(self, size: int, channels: int) -> None:
         super().__init__()
-        self.side = side = max(2 * COARSEST, -(-size // COARSEST) * COARSEST)
+        self.side = side = min(4 * COARSEST, max(2 * COARSEST, -(-size // COARSEST) * COARSEST))
         self._frozen = (copy.deepcopy(efficientnet_lite0()),)  # in a tuple: neither trained nor saved with this module
         with torch.no_grad():
             maps = self._features(torch.zeros(1, 3, side, side))

@@ -44,7 +44,7 @@ def moments(features: Tensor, share: Tensor | float | None = None) -> Moments:
     """Of (C, H, W), every place counting 1 / (H W), or `share`, or as much as `share` (H, W), summing up to 1, says."""
     rows = features.permute(1, 2, 0).flatten(0, 1)  # (H W, C): no copy of what is channels_last
     share = 1 / len(rows) if share is None else share
-    places = share.flatten()[:, None] if isinstance(share, Tensor) else torch.tensor(share)
+    places = share.flatten()[:, None] if isinstance(share, Tensor) else torch.tensor(share, device=rows.device)
     return Moments(*_Moments.apply(rows, places))
 
 
@@ -58,10 +58,11 @@ class _Moments(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(rows, places)
         ctx.set_materialize_grads(False)
-        exact = rows.float()
-        weighed = exact * places if places.ndim else exact
-        outside = 1 if places.ndim else places
-        return weighed.sum(0) * outside, (weighed.T @ exact) * outside
+        with torch.autocast(rows.device.type, enabled=False):
+            exact = rows.float()
+            weighed = exact * places if places.ndim else exact
+            outside = 1 if places.ndim else places
+            return weighed.sum(0) * outside, (weighed.T @ exact) * outside
 
     @staticmethod
     def backward(ctx: Any, of_mean: Tensor | None, of_second: Tensor | None) -> tuple[Tensor | None, None]:

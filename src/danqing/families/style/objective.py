@@ -169,7 +169,8 @@ class Objective:
 
     @torch.no_grad()
     def content_features(self, content: Tensor, tile: Tile) -> dict[str, Tensor]:
-        features = self.eyes(tile.cut(content), self.config.content_layers)
+        with arithmetic(painting()):  # as the picture is seen, so that it is at no distance from itself
+            features = self.eyes(tile.cut(content), self.config.content_layers)
         return {layer: own(h, layer, tile).half() for layer, h in features.items()}
 
 

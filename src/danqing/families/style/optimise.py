@@ -50,6 +50,7 @@ class Moment:
     done: float
     """0 .. 1 of all the work"""
     loss: float
+    """of that picture; with adam of the last look"""
 
 
 def optimise(eyes: Eyes, config: GatysConfig, job: Job, generator: Generator, tile: int = TILE) -> Iterator[Moment]:
@@ -127,7 +128,8 @@ def resized(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def lbfgs(objective: Objective, picture: Tensor, steps: int, config: GatysConfig) -> Iterator[tuple[Tensor, float]]:
-    """Limited-memory BFGS (Nocedal & Wright, algorithm 7.5), whole steps: a line search only costs looks here."""
+    """Limited-memory BFGS (Nocedal & Wright, algorithm 7.5), whole steps: a line search only costs looks here. A whole
+    step may go too far, so the best picture that was looked at is given."""
     x = picture.clone().requires_grad_()
     optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0)
 
@@ -137,9 +139,13 @@ def lbfgs(objective: Objective, picture: Tensor, steps: int, config: GatysConfig
         return torch.tensor(value)
 
     losses: deque[float] = deque(maxlen=1)
+    best, least = picture, float("inf")
     for _ in range(steps):
+        looked = x.detach().clone()
         optimizer.step(closure)
-        yield x.detach().clamp(-1, 1), losses[0]
+        if losses[0] < least:
+            best, least = looked, losses[0]
+        yield best.clamp(-1, 1), least
 
 
 def adam(objective: Objective, picture: Tensor, steps: int, config: GatysConfig) -> Iterator[tuple[Tensor, float]]:

@@ -1,6 +1,6 @@
 """Words to pictures at equal CPU time: our prior and decoder beside diffusers' text-to-image U-Net, on the same data.
 
-    python benchmarks/paint/equal.py --school runs/painter [--minutes 60] [--seeds 0,1,2] [--count 200]
+    python benchmarks/paint/equal.py --school runs/painter [--minutes 60] [--seeds 0,1,2] [--count 380]
 
 `--school`: a folder that `danqing train-painter` has made, with its pool, captions and codec (whose latents both sides
 learn from; its time counts for neither). Ours spends PRIOR of the minutes on the prior, the rest on the decoder, with
@@ -32,6 +32,8 @@ from danqing.api.painter_exam import Lineup
 from danqing.api.schooling import How, decoder_run, learned_codec, learned_prior, prior_run
 from danqing.data.clipart.reading import open_clipart
 from danqing.evaluate import metrics
+from danqing.evaluate.metrics import Sets
+from danqing.evaluate.report import SPLITS, halved, interval
 from danqing.evaluate.words import WordJudge
 from danqing.families.text2image import pool
 from danqing.families.text2image.embedding import over_white
@@ -40,7 +42,7 @@ from danqing.families.text2image.lessons import Lessons, lessons
 from danqing.families.text2image.painter import Manner, Painter
 from danqing.families.text2image.prior import Said
 from danqing.families.text2image.recipes import School, school
-from danqing.nn.chance import picture_generators
+from danqing.nn.chance import generator, picture_generators
 from danqing.registry import get
 from run import PEERS, machine, need_peers, note, save
 
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("--school", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seeds", default="0")
-    parser.add_argument("--count", type=int, default=200, help="held-out pairs")
+    parser.add_argument("--count", type=int, default=380, help="held-out pairs")
     args = parser.parse_args()
     need_peers()
     plan, clipart = school("cpu"), open_clipart()
@@ -105,10 +107,18 @@ class Exam:
         self.seen = self.net(flat(self.real))
 
     def marks(self, pictures: Tensor) -> dict[str, Any]:
-        """R@5 with its interval, FD from the real ones, of (N, 4, S, S) in [-1, 1]."""
+        """R@5 and FD with their intervals, FD from the real ones, of (N, 4, S, S) in [-1, 1]."""
         _, fifth = self.lineup.recalls(self.judge.embed_pictures(flat(pictures)), self.candidates, 0)
-        distance = metrics.frechet(self.seen, self.net(flat(pictures)))
-        return {"r5": fifth.value, "interval": [fifth.low, fifth.high], "fd": float(distance)}
+        return {"r5": fifth.value, "interval": [fifth.low, fifth.high]} | distance(self.seen, self.net(flat(pictures)))
+
+
+def distance(real: Tensor, made: Tensor) -> dict[str, Any]:
+    """FD of features (N, D) from those of the real ones, with its interval."""
+    both, chance = Sets(real, made), generator("equal")
+    value = metrics.frechet.measure(both)
+    halves = [halved(both, chance) for _ in range(SPLITS)]
+    pairs = [(metrics.frechet.measure(a), metrics.frechet.measure(b)) for a, b in halves]
+    return {"fd": value, "fd_interval": list(interval(value, pairs, metrics.frechet.limits, len(made)))}
 
 
 def flat(pictures: Tensor) -> Tensor:
@@ -160,13 +170,15 @@ def ours(made_by: Path, folder: Path, plan: School, taught: Lessons, exam: Exam,
     painter = Painter(prior.config, run.trainer.model.config, learned_codec(made_by / "codec").config)
     painter.prior, painter.codec, painter.embedder = prior, learned_codec(made_by / "codec"), made.embedder
     painter.decoder = run.trainer.average.module
+    pictures = paint(painter.eval(), exam)
+    np.save(folder / "painted.npy", flat(pictures).numpy())
     return {"seed": seed, "revising_minutes": round(spent, 1), "pictures_seen": run.trainer.pictures,
-            "marks": exam.marks(paint(painter.eval(), exam))}  # fmt: skip
+            "marks": exam.marks(pictures)}  # fmt: skip
 
 
 @torch.no_grad()
 def paint(painter: Painter, exam: Exam) -> Tensor:
-    made, manner = [], Manner(steps=MANY, jumps=False, prior_guidance=2.5)
+    made, manner = [], Manner(steps=MANY, jumps=False)
     for first in range(0, len(exam.tokens), 16):
         tokens, style = exam.tokens[first : first + 16], exam.style[first : first + 16]
         said = Said(tokens, torch.ones(tokens.shape), style)

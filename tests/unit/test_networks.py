@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from danqing.errors import UsageError
@@ -10,7 +11,7 @@ from danqing.families.diffusion.model import DiffusionConfig
 from danqing.families.gan.model import NETS, GanConfig, build
 from danqing.nn import precision
 from danqing.nn.classic import Down, Up, halvings
-from danqing.nn.layers import Dropout, Labels, Waves, patches, picture
+from danqing.nn.layers import Dropout, Labels, Waves, doubled, patches, picture
 from danqing.nn.transformer import Transformer
 from danqing.nn.unet import UNet
 
@@ -176,3 +177,13 @@ def test_bf16_is_chosen_by_large_products_and_given_up_by_small_ones(monkeypatch
 def test_denoisers_that_do_not_fit_say_so(net: str, widths: tuple[int, ...], fold: int, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         DiffusionConfig(28, 1, 0, net, widths, fold)
+
+
+def test_doubling_and_filtering_at_once_is_one_after_the_other() -> None:
+    chance = torch.Generator().manual_seed(0)
+    shapes = (2, 4, 5, 7), (6, 4, 3, 3), (6,)
+    x, weight, bias = (torch.randn(shape, generator=chance, dtype=torch.float64).requires_grad_() for shape in shapes)
+    plain = F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, bias, padding=1)
+    torch.testing.assert_close(doubled(x, weight, bias), plain)
+    wanted = torch.autograd.grad(plain.sin().sum(), (x, weight, bias))
+    torch.testing.assert_close(torch.autograd.grad(doubled(x, weight, bias).sin().sum(), (x, weight, bias)), wanted)

@@ -49,6 +49,11 @@ def painting(device: str = "cpu") -> str:
     return wish if wish != "auto" else "bf16" if bf16_in_hardware(device) else "fp32"
 
 
+def painting_type(device: str = "cpu") -> torch.dtype:
+    """The same for a network that computes in the type of what it is given."""
+    return torch.bfloat16 if painting(device) == "bf16" else torch.float32
+
+
 @cache
 def bf16_in_hardware(device: str) -> bool:
     """Whether the processor multiplies bf16 itself: AVX512-BF16, AMX, or a GPU since Ampere."""

@@ -7,12 +7,13 @@ from weakref import WeakKeyDictionary
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from danqing.families.style.eyes import Eyes
 from danqing.families.style.network import BORDER, MULTIPLE, FastPainter, Still, look_at
 from danqing.families.style.objective import Exemplar, Region, tiles
 from danqing.families.style.optimise import exemplar_at, resized
-from danqing.nn.precision import arithmetic, painting
+from danqing.nn.precision import painting_type
 
 TILE = 1024
 """longest side that is painted in one piece"""
@@ -50,9 +51,11 @@ def stylized(
         found = torch.stack([manner_of(painter, eyes, one, brush) for one in region.exemplars])
         z = (shares / shares.sum()) @ found
         z = z if own is None else own + strength * (z - own)
+        piece = painted(painter, content, z, noise, tile, stills[number] if stills else None)
+        if region.mask is None and len(regions) == 1:
+            return piece
         mask = torch.ones_like(weight) if region.mask is None else region.mask
-        still = stills[number] if stills else None
-        made, weight = made + mask * painted(painter, content, z, noise, tile, still), weight + mask
+        made, weight = made + mask * piece, weight + mask
     return torch.where(weight > 0, made / weight.clamp(min=1e-6), content).clamp(-1, 1)
 
 
@@ -65,7 +68,7 @@ def manner_of(painter: FastPainter, eyes: Eyes, one: Exemplar, brush: float) -> 
 
 def manners(painter: FastPainter, eyes: Eyes, pictures: Sequence[Tensor], brush: float = 1.0) -> Tensor:
     """(N, D) of pictures (3, H, W); a picture that was read before is not looked at again."""
-    return painter.reader(torch.stack([numbers(eyes, copy_of(one, brush)) for one in pictures]))
+    return painter.reader(torch.stack([numbers(eyes, one, brush) for one in pictures]))
 
 
 def copy_of(picture: Tensor, brush: float) -> Tensor:
@@ -73,8 +76,15 @@ def copy_of(picture: Tensor, brush: float) -> Tensor:
     return exemplar_at(Exemplar(picture), min(1.0, READ / max(picture.shape[-2:])) * brush).picture
 
 
-def numbers(eyes: Eyes, picture: Tensor) -> Tensor:
-    """(NUMBERS,) of a picture, or what is remembered of it."""
+def numbers(eyes: Eyes, picture: Tensor, brush: float) -> Tensor:
+    """(NUMBERS,) of a picture, or what is remembered of it: of this very tensor, or of one with the same pixels."""
+    here = _here.setdefault(picture, {})
+    if (eyes, brush) not in here:
+        here[eyes, brush] = looked_at(eyes, copy_of(picture, brush))
+    return here[eyes, brush]
+
+
+def looked_at(eyes: Eyes, picture: Tensor) -> Tensor:
     known = _remembered.setdefault(eyes, {})
     digest = sha256(picture.contiguous().numpy().tobytes()).digest() + bytes(str(tuple(picture.shape)), "ascii")
     if digest not in known:
@@ -84,6 +94,7 @@ def numbers(eyes: Eyes, picture: Tensor) -> Tensor:
     return known[digest]
 
 
+_here = WeakIdKeyDictionary()
 _remembered: WeakKeyDictionary[Eyes, dict[bytes, Tensor]] = WeakKeyDictionary()
 
 
@@ -112,5 +123,4 @@ def painted(
 
 def once(painter: FastPainter, x: Tensor, manner: Tensor, noise: Tensor, still: Still | None) -> Tensor:
     """(3, H, W) of x (3, H, W), in one pass."""
-    with arithmetic(painting()):
-        return painter(x[None], manner[None], noise, still)[0].float()
+    return painter(x[None].to(painting_type()), manner[None], noise, still)[0].float()

@@ -193,11 +193,8 @@ def test_live_follows_words_and_hand(page: Any, base: str) -> None:
     page.goto(f"{base}/#live")
     page.get_by_label(said(page, "What is it to be?", "这是什么？")).fill(said(page, "red apple", "红苹果"))
     page.wait_for_selector("img.made")
-    quick = page.get_attribute("img.made", "src")
-    until(page, lambda: page.get_attribute("img.made", "src") != quick)  # painted finely, once nothing moves
-    shown = page.get_attribute("img.made", "src")
-    page.wait_for_timeout(1000)
-    assert page.get_attribute("img.made", "src") == shown
+    quick, shown = page.get_attribute("img.made", "src"), settled(page)
+    assert shown != quick  # painted finely, once nothing moves
     box = page.locator("canvas").bounding_box()
     page.mouse.move(box["x"] + 80, box["y"] + 80)
     page.mouse.down()
@@ -207,6 +204,17 @@ def test_live_follows_words_and_hand(page: Any, base: str) -> None:
     page.keyboard.press("Control+z")
     page.get_by_role("button", name=said(page, "Keep this one", "留下这张")).click()
     page.get_by_text(said(page, "Painted in full", "已完整画出")).wait_for()
+
+
+def settled(page: Any) -> str:
+    """The live picture, when it has not changed for two seconds."""
+    before, now = "", page.get_attribute("img.made", "src")
+    for _ in range(20):
+        if now == before:
+            return now
+        page.wait_for_timeout(2000)
+        before, now = now, page.get_attribute("img.made", "src")
+    raise AssertionError("The live picture kept changing for forty seconds.")
 
 
 @browser_there

@@ -30,8 +30,10 @@ export interface Asked {
   n: number;
   transparent: boolean;
   tile: boolean;
-  /** of the recipe that was taken up, for its seed; 0 leaves it to the painter */
+  /** how often each picture is painted; the one that fits the words best stays */
   tries: number;
+  /** tries of the recipe that was taken up, for its seed; 0 where none was */
+  again: number;
   /** a pretrained model; "" is the painter that comes with Danqing */
   model: string;
   /** of a pretrained model: 0 leaves steps, guidance and size to it */
@@ -39,11 +41,11 @@ export interface Asked {
 }
 
 const BLANK: Asked = {
-  prompt: "", negative: "", style: "noto", seed: 0, fresh: true, steps: 6, guidance: 3, chaos: 0, size: 512, n: 4,
-  transparent: false, tile: false, tries: 0, model: "", its: { steps: 0, guidance: 0, size: 0 },
+  prompt: "", negative: "", style: "fluent-flat", seed: 0, fresh: true, steps: 6, guidance: 3, chaos: 0, size: 512, n: 4,
+  transparent: false, tile: false, tries: 3, again: 0, model: "", its: { steps: 0, guidance: 0, size: 0 },
 };
 const kept = JSON.parse(localStorage.getItem("asked") ?? "{}") as Partial<Asked>;
-export const asked = $state<Asked>({ ...BLANK, ...kept });
+export const asked = $state<Asked>({ ...BLANK, ...kept, tries: kept.tries || BLANK.tries });
 export const remember = (): void => localStorage.setItem("asked", JSON.stringify(asked));
 
 /** What a pretrained model is asked: what it does not do is left out. */
@@ -66,7 +68,7 @@ export function wishes(): api.Wishes {
   if (asked.chaos) found.chaos = asked.chaos;
   if (asked.transparent) found.transparent = true;
   if (asked.tile) found.tile = true;
-  if (asked.tries && !asked.fresh) found.tries = asked.tries;
+  found.tries = (!asked.fresh && asked.again) || asked.tries;
   return found;
 }
 
@@ -83,9 +85,9 @@ export function remix(recipe: api.Recipe): void {
   }
   Object.assign(asked, {
     prompt: recipe.prompt ?? "", negative: recipe.negative ?? "", seed: recipe.seed ?? 0, fresh: false,
-    steps: recipe.steps ?? BLANK.steps, guidance: recipe.guidance ?? BLANK.guidance, style: (extra.style as string) ?? "any",
+    steps: recipe.steps ?? BLANK.steps, guidance: recipe.guidance ?? BLANK.guidance, style: (extra.style as string) ?? (extra.drawn_as as string) ?? "any",
     size: (extra.size as number) ?? Math.max(...(recipe.size ?? [BLANK.size])), chaos: (extra.chaos as number) ?? 0, transparent: !!extra.transparent, tile: !!extra.tile,
-    tries: (extra.tries as number) ?? 1,
+    again: (extra.tries as number) ?? 1,
   });
   go("paint");
 }

@@ -5,8 +5,9 @@
 `--school`: a folder that `danqing train-painter` has made, with its pool, captions and codec (whose latents both sides
 learn from; its time counts for neither). Ours spends PRIOR of the minutes on the prior, the rest on the decoder, with
 what the prior revises in between; the peer spends all on its U-Net. One thread each. Both are asked for the same
-held-out pairs of name and style; the judge says R@5 among 500 names, and FD-effl0 is against the real drawings. What
-exists is not made again. Writes benchmarks/results/paint-equal.json.
+held-out pairs of name and style, painted once each (`danqing paint` keeps the best of three); the judge says R@5 among
+500 names, and FD-effl0 is against the real drawings. What exists is not made again. Writes
+benchmarks/results/paint-equal.json.
 """
 
 import argparse
@@ -71,7 +72,7 @@ def main() -> None:
     export(folder / "data.npz", made, taught, exam)
     rows: dict[str, list[Any]] = {"danqing": [], "peer": []}
     for seed in map(int, args.seeds.split(",")):
-        out = folder / f"peer-{seed}.npz"
+        out = folder / f"peer-{seed}-{args.minutes:g}-{args.count}.npz"
         if not out.exists():
             note(f"equal: peer, seed {seed}")
             words = ["--data", folder / "data.npz", "--minutes", args.minutes, "--seed", seed, "--out", out]

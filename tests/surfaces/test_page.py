@@ -193,8 +193,9 @@ def test_live_follows_words_and_hand(page: Any, base: str) -> None:
     page.goto(f"{base}/#live")
     page.get_by_label(said(page, "What is it to be?", "这是什么？")).fill(said(page, "red apple", "红苹果"))
     page.wait_for_selector("img.made")
-    quick, shown = page.get_attribute("img.made", "src"), settled(page)
-    assert shown != quick  # painted finely, once nothing moves
+    quick = page.get_attribute("img.made", "src")
+    until(page, lambda: page.get_attribute("img.made", "src") != quick)  # painted finely, once nothing moves
+    shown = settled(page)
     box = page.locator("canvas").bounding_box()
     page.mouse.move(box["x"] + 80, box["y"] + 80)
     page.mouse.down()

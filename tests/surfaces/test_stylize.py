@@ -13,7 +13,7 @@ from PIL import Image
 
 from danqing import api
 from danqing.api import stylizing
-from danqing.api.stylizing import eyes, to_tensor
+from danqing.api.stylizing import eyes, to_tensor, within
 from danqing.cli import main
 from danqing.errors import BadInputError, NotFoundError, UsageError
 from danqing.evaluate.shipped import efficientnet_lite0, vgg19
@@ -309,6 +309,32 @@ def test_grey_transparent_and_its_own_style_in_one_pass(castle: np.ndarray) -> N
     own = api.stylize(castle, castle, size=None).result().pixels.astype(float)
     other = api.stylize(castle, "stained-glass", size=None).result().pixels.astype(float)
     assert np.abs(own - castle).mean() < 0.7 * np.abs(other - castle).mean()
+
+
+def test_what_is_clear_leaves_no_rim_when_a_picture_is_made_smaller(castle: np.ndarray) -> None:
+    """What stands behind full transparency, black or the disc's own, is not seen; a mirrored array is one as any."""
+    rows, columns = np.mgrid[:256, :256]
+    disc = (((rows - 128) ** 2 + (columns - 128) ** 2) < 90**2)[..., None]
+    white, black = np.full((256, 256, 3), 250, np.uint8), np.zeros((256, 256, 3), np.uint8)
+    alpha = np.where(disc, 255, 0).astype(np.uint8)
+    ways = [np.concatenate([np.where(disc, white, behind), alpha], 2) for behind in (white, black)]
+    one, other = (api.stylize(way, "watercolour", size=96).result().pixels for way in ways)
+    assert one.shape == (96, 96, 4) and np.array_equal(one, other)
+    small = api.stylize(castle[:, ::-1], "watercolour", size=96).result().pixels
+    assert np.array_equal(small, api.stylize(castle[:, ::-1].copy(), "watercolour", size=96).result().pixels)
+
+
+def test_shrinking_is_pillows_to_a_level_or_two(castle: np.ndarray) -> None:
+    wanted = np.asarray(Image.fromarray(castle).resize((96, 64), Image.Resampling.BICUBIC)).astype(int)
+    assert np.abs(within(castle, 96).astype(int) - wanted).max() <= 2
+
+
+def test_a_style_whose_file_was_changed_is_read_anew(castle: np.ndarray, tmp_path: Path) -> None:
+    style = tmp_path / "style.png"
+    Image.fromarray(castle).save(style)
+    first = api.stylize(castle, style, size=96).result().pixels
+    Image.fromarray(255 - castle).save(style)
+    assert not np.array_equal(first, api.stylize(castle, style, size=96).result().pixels)
 
 
 def test_tiles_of_the_shipped_engine_meet_without_a_seam(castle: np.ndarray) -> None:

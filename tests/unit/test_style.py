@@ -310,6 +310,21 @@ def test_kept_statistics_paint_the_same_picture_again() -> None:
     assert (painter(other, z, still=still) - painter(other, z)).abs().max() > 1e-4
 
 
+@pytest.mark.parametrize("with_still", [False, True])
+def test_one_row_is_painted_as_among_others_and_in_bf16_nearly_so(with_still: bool) -> None:
+    torch.manual_seed(1)
+    painter = FastPainter(FastConfig(widths=(8, 16), blocks=2, squeezed=4, manner=6)).eval().requires_grad_(False)
+    painter.steer.weight.normal_(std=0.05)
+    rows = torch.rand(2, 3, 40, 56) * 0.02 + 0.9  # hardly a deviation beside the mean
+    z = torch.randn(2, 6)
+    alone = painter(rows[:1], z[:1], still=Still() if with_still else None)
+    torch.testing.assert_close(alone, painter(rows, z)[:1], atol=2e-3, rtol=0)
+    photo = torch.rand(1, 3, 40, 56) * 2 - 1
+    short = painter(photo.bfloat16(), z[:1], still=Still() if with_still else None)
+    assert short.dtype == torch.bfloat16
+    assert (short.float() - painter(photo, z[:1])).abs().mean() < 0.02
+
+
 def test_a_channel_that_sees_nothing_has_a_gradient() -> None:
     features = torch.rand(3, 4, 4)
     features[1] = 0

@@ -41,6 +41,8 @@ SIZE = 512
 """longest side of a result in pixels, where none is given"""
 LEAST, MOST = 16, 8192
 """sides that are possible"""
+KEPT = 1024
+"""longest side of the files of styles that are kept in memory"""
 STRONGEST = 2.0
 
 ENGINES = ("fast", "gatys")
@@ -294,7 +296,8 @@ def exemplar_of(look: Look, weight: float, content: Tensor, wanted: Wanted, seed
     elif isinstance(look, (str, Path)) and not Path(look).exists():
         raise unknown("style or picture", str(look), [*looks.LOOKS, *taught_names()])
     elif isinstance(look, (str, Path)):
-        found = file_within(Path(look), *stamp(Path(look)), longest)
+        read_once = file_within if longest <= KEPT else file_within.__wrapped__
+        found = read_once(Path(look), *stamp(Path(look)), longest)
     else:
         found = to_tensor(within(opaque(pixels_of(look)), longest))
     change = RECOLOURINGS.get(wanted.keep_colours or "")
@@ -307,13 +310,13 @@ def stamp(path: Path) -> tuple[int, int]:
     return about.st_mtime_ns, about.st_size
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def file_within(path: Path, changed: int, size: int, longest: int) -> Tensor:
     """(3, H, W) of a style's file, kept for the next picture or frame."""
     return to_tensor(within(opaque(pixels_of(path)), longest))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def own_within(name: str, longest: int) -> Tensor:
     """(3, H, W) of a manner that comes with Danqing."""
     return to_tensor(within(looks.exemplar(name, longest), longest))
@@ -334,14 +337,15 @@ def check_taught(named: Sequence[Look], sha: str) -> None:
 
 def framed(picture: Look, size: int | None) -> tuple[Tensor, np.ndarray | None]:
     """The picture over white (3, H, W) in [-1, 1], at most `size` long, and its alpha (H, W) uint8 if it has any."""
-    rgba = within(pixels_of(picture), size)
-    if min(rgba.shape[:2]) < LEAST:
+    whole = pixels_of(picture)
+    shown = within(opaque(whole), size)
+    if min(shown.shape[:2]) < LEAST:
         raise UsageError(
-            f"A picture of {rgba.shape[1]} x {rgba.shape[0]} pixels is too small; "
+            f"A picture of {shown.shape[1]} x {shown.shape[0]} pixels is too small; "
             f"give one of {LEAST} x {LEAST} or more."
         )
-    alpha = rgba[..., 3] if rgba.shape[2] == 4 and (rgba[..., 3] < 255).any() else None
-    return to_tensor(opaque(rgba)), alpha
+    clear = whole.shape[2] == 4 and (whole[..., 3] < 255).any()
+    return to_tensor(shown), within(whole[..., 3:], size)[..., 0] if clear else None
 
 
 def pixels_of(look: Look) -> np.ndarray:
@@ -354,12 +358,12 @@ def pixels_of(look: Look) -> np.ndarray:
 
 
 def within(array: np.ndarray, size: int | None) -> np.ndarray:
-    """(H, W, C) uint8, made smaller where its longer side is above `size`."""
+    """(H, W, C) uint8 without alpha, made smaller where its longer side is above `size`."""
     factor = 1.0 if size is None else size / max(array.shape[:2])
     if factor >= 1:
         return array
     height, width = (max(1, round(side * factor)) for side in array.shape[:2])
-    whole = torch.from_numpy(np.require(array, requirements="W")).permute(2, 0, 1)[None]
+    whole = torch.from_numpy(np.require(array, requirements=["C", "W"])).permute(2, 0, 1)[None]
     small = interpolate(whole, (height, width), mode="bicubic", antialias=True)  # on bytes, ten times as fast as Pillow
     return np.ascontiguousarray(small[0].permute(1, 2, 0).numpy())
 

@@ -299,7 +299,7 @@ def keep(pupil: Pupil, old: Examples, folder: Path, seconds: float) -> Lesson:
     shipped = replace(pupil.studio.shipped, jumps=False)  # its short cuts have not learned the new word
     painter, name = ready(shipped.painter), pupil.names[0].replace("_", " ")
     config = painter_config(
-        painter, shipped.styles, shipped.vocabulary, False, shipped.default_style, shipped.taught
+        painter, shipped.styles, shipped.vocabulary, False, None, shipped.taught
     )  # fmt: skip
     report: dict[str, Any] = {
         "names": list(pupil.names), "pictures": len(pupil.files), "held_out": len(pupil.held or ()),

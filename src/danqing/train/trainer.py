@@ -131,8 +131,9 @@ class Trainer:
             torch._foreach_mul_(grads, self.settings.clip / norm)
         for p, grad in zip(params, grads, strict=True):
             p.grad = grad
-        for optimizer in self.optimizers[phase.name]:
-            optimizer.step()
+        with arithmetic(self.precision, self.device):  # Muon multiplies matrices, in bf16 as its author does
+            for optimizer in self.optimizers[phase.name]:
+                optimizer.step()
         if phase.after:
             phase.after()
 

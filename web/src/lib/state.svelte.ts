@@ -45,7 +45,7 @@ const BLANK: Asked = {
   transparent: false, tile: false, tries: 3, again: 0, model: "", its: { steps: 0, guidance: 0, size: 0 },
 };
 const kept = JSON.parse(localStorage.getItem("asked") ?? "{}") as Partial<Asked>;
-export const asked = $state<Asked>({ ...BLANK, ...kept, tries: kept.tries || BLANK.tries });
+export const asked = $state<Asked>({ ...BLANK, ...kept, tries: (kept.again === undefined ? 0 : kept.tries) || BLANK.tries });
 export const remember = (): void => localStorage.setItem("asked", JSON.stringify(asked));
 
 /** What a pretrained model is asked: what it does not do is left out. */
@@ -79,7 +79,7 @@ export function remix(recipe: api.Recipe): void {
   asked.model = there ? (recipe.model ?? "") : "";
   if (known.models.includes(asked.model)) {
     asked.its = { steps: recipe.steps ?? 0, guidance: recipe.guidance ?? 0, size: Math.max(...(recipe.size ?? [0])) };
-    Object.assign(asked, { prompt: recipe.prompt ?? "", negative: recipe.negative ?? "", seed: recipe.seed ?? 0, fresh: false, tile: !!extra.tile });
+    Object.assign(asked, { prompt: recipe.prompt ?? "", negative: recipe.negative ?? "", seed: recipe.seed ?? 0, fresh: false, again: 0, tile: !!extra.tile });
     go("paint");
     return;
   }

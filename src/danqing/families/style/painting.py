@@ -78,10 +78,10 @@ def copy_of(picture: Tensor, brush: float) -> Tensor:
 
 def numbers(eyes: Eyes, picture: Tensor, brush: float) -> Tensor:
     """(NUMBERS,) of a picture, or what is remembered of it: of this very tensor, or of one with the same pixels."""
-    here = _here.setdefault(picture, {})
-    if (eyes, brush) not in here:
-        here[eyes, brush] = looked_at(eyes, copy_of(picture, brush))
-    return here[eyes, brush]
+    here, which = _here.setdefault(picture, {}), (eyes, brush, picture._version)
+    if which not in here:
+        here[which] = looked_at(eyes, copy_of(picture, brush))
+    return here[which]
 
 
 def looked_at(eyes: Eyes, picture: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,14 @@ def test_replay_gives_the_same_bytes(wishes: dict[str, Any], studio: api.Studio,
     if "a" in wishes.values():
         with pytest.raises(NotFoundError, match="--image"):
             api.replay(tmp_path / "made.png", studio).result()
+
+
+def test_a_picture_of_an_unnamed_style_outlives_another_default(studio: api.Studio, tmp_path: Path) -> None:
+    picture = api.paint("red cat", 1, 7, studio, steps=1).result().pictures[0]
+    write_png(picture, tmp_path / "made.png")
+    later = replace(studio, shipped=replace(studio.shipped, default_style=studio.styles[0]))
+    assert api.paint("red cat", 1, 7, later, steps=1).result().pictures[0].recipe.extra["drawn_as"] == studio.styles[0]
+    assert api.replay(tmp_path / "made.png", later).result().same
 
 
 def test_vary_and_blend_are_replayed(studio: api.Studio, tmp_path: Path) -> None:

@@ -65,7 +65,12 @@ def painted_again(
     studio = any_painter(model)
     check_weights(recipe, studio.name, studio.hash)
     brought = {one.sha: one for one in map(material, images)}
-    wanted = orders(studio, located(from_recipe(recipe, brought), recipe, parts), 1, recipe.seed)
+    commission = located(from_recipe(recipe, brought), recipe, parts)
+    wanted = orders(studio, commission, 1, recipe.seed)
+    drawn = recipe.extra.get("drawn_as")
+    free = commission.style is None and commission.style_ref is None
+    if drawn and free and wanted[0].recipe.extra.get("drawn_as") != drawn:
+        wanted = orders(studio, replace(commission, style=drawn), 1, recipe.seed)  # the painter's default was another
     if wanted[0].recipe.extra.get("parts") != recipe.extra.get("parts"):
         raise UsageError(f"The picture was made with {recipe.extra.get('parts')}; the files here are others.")
     made: dict[int, Picture] = {}

@@ -41,7 +41,7 @@ def painter_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = {"cat": "猫", "dog": "狗", "red apple": "红苹果", "owl": ""}
     torch.manual_seed(0)
     known = {"styles": len(styles)}
-    prior = PriorConfig(words=len(words) + len(RESERVED), width=64, depth=1, **known)
+    prior = PriorConfig(words=len(words) + len(RESERVED), width=64, depth=1, components=32, reader=64, **known)
     painter = Painter(prior, DecoderConfig(waist=64, depth=1, **known), CodecConfig(widths=(16, 32), blocks=1))
     with torch.no_grad():
         for value in painter.state_dict().values():

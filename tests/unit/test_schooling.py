@@ -17,7 +17,7 @@ RECIPE = """
 pool = { count = 16, captions = 2 }
 [tiny.prior]
 minutes = 1
-model = { width = 64, depth = 1, whole = 8, cell = 4, layout = 4 }
+model = { width = 64, depth = 1, reader = 64, whole = 8, cell = 4, layout = 4 }
 train = { batch = 4, precision = "fp32" }
 [tiny.codec]
 minutes = 1

@@ -32,7 +32,7 @@ SHAPE = Shape(whole=12, cell=4, layout=4)
 SMALL = {"whole": 12, "cell": 4, "layout": 4}
 DECODER = DecoderConfig(side=16, channels=4, widths=(16,), waist=64, depth=1, fold=2, styles=2, **SMALL)
 CODEC = CodecConfig(fold=4, widths=(8, 16), blocks=1, channels=4)
-PRIOR = PriorConfig(words=20, styles=2, width=64, depth=2, dropout=0.0, **SMALL)
+PRIOR = PriorConfig(words=20, styles=2, width=64, depth=2, components=20, reader=64, dropout=0.0, **SMALL)
 
 
 def woken(module: torch.nn.Module) -> torch.nn.Module:

@@ -190,7 +190,7 @@ def prior_run(folder: Path, plan: School, made: pool.Pool, styles: int, words: i
     torch.manual_seed(derive("prior", how.seed))
     prior = Prior(config)
     if made.tokens is not None:
-        prior.gist.fit(made.tokens, made.style, made.weight, made.embedding)
+        prior.fit(made.tokens, made.style, made.weight, made.embedding)
     begin("prior", prior, how)
     phases = [Phase("prior", prior, partial(losses.prior_loss, prior))]
     return PartRun(folder, "prior", prior, phases, how.batches(made, "captions"), plan.prior, how)

@@ -18,6 +18,26 @@ def zero(layer: Any) -> Any:
     return layer
 
 
+FEW, FEW_TO_LEARN = 64, 256
+"""tokens up to which attention is written out on a CPU, in painting and in learning"""
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, there: Tensor | None = None) -> Tensor:
+    """softmax(q kᵀ / √d) v of (B, heads, T, d) each; `there` (B, T) bool says which tokens are looked at.
+
+    Vaswani et al., arXiv 1706.03762, eq. 1. Over few tokens PyTorch's fused attention is several times slower on a
+    CPU than its three operations, most of all on the way back (docs/decisions.md).
+    """
+    mask = None if there is None else there[:, None, None]
+    most = FEW_TO_LEARN if q.requires_grad else FEW
+    if q.device.type != "cpu" or q.shape[2] > most:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    likeness = (q @ k.mT) * q.shape[-1] ** -0.5
+    if mask is not None:
+        likeness = likeness.masked_fill(~mask, -torch.inf)
+    return likeness.softmax(-1).to(v.dtype) @ v
+
+
 class Waves(nn.Module):
     """A number in [0, 1] -> D sines and cosines (Vaswani et al., arXiv 1706.03762, sec. 3.5), then a small network."""
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from danqing.nn.layers import Condition, zero
+from danqing.nn.layers import Condition, attend, zero
 
 
 class ResBlock(nn.Module):
@@ -46,7 +46,7 @@ class PixelAttention(nn.Module):
         tokens = self.norm(x).flatten(2).transpose(1, 2)  # (B, H·W, D)
         q, k, v = self.qkv(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = F.rms_norm(q, q.shape[-1:]), F.rms_norm(k, k.shape[-1:])
-        mixed = self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        mixed = self.out(attend(q, k, v).transpose(1, 2).flatten(2))
         return x + mixed.transpose(1, 2).reshape(x.shape)
 
 

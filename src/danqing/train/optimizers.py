@@ -111,7 +111,9 @@ def orthogonal(m: Tensor, steps: int = 5) -> Tensor:
     tall = m.shape[1] > m.shape[2]
     x = m.mT if tall else m
     x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
+    if torch.is_autocast_enabled(m.device.type):  # the whole of it: sums of two number formats are slow
+        x = x.to(torch.get_autocast_dtype(m.device.type))
     for _ in range(steps):
         g = x @ x.mT
-        x = a * x + (b * g + c * g @ g) @ x
-    return x.mT if tall else x
+        x = torch.baddbmm(x, torch.baddbmm(g, g, g, beta=b, alpha=c), x, beta=a)
+    return (x.mT if tall else x).to(m.dtype)

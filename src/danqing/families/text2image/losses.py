@@ -8,8 +8,9 @@ from torch import Tensor
 from danqing.families.text2image.codec import Codec
 from danqing.families.text2image.decoder import ROUGHEST, Asked, Decoder
 from danqing.families.text2image.gist import Gist
-from danqing.families.text2image.prior import Prior, Said
+from danqing.families.text2image.prior import STYLED, Prior, Said
 from danqing.nn import flow
+from danqing.nn.chance import Chance
 from danqing.types import Batch, Now
 
 SPOKEN = 0.7
@@ -19,14 +20,19 @@ GUIDANCE = (1.0, 4.0)
 
 
 def prior_loss(prior: Prior, batch: Batch, now: Now) -> Tensor:
-    """Velocity error on embeddings; t = sigmoid(N(-0.4, 1.2)) as for pictures; some captions are left out."""
+    """Velocity error on embeddings; some captions are left out."""
     x, rows = batch.given["embedding"], len(batch.given["embedding"])
-    t = torch.sigmoid(now.chance.normal(rows) * 1.2 - 0.4)
+    t = noisy_times(now.chance, rows)
     z = flow.mixed(x, now.chance.normal_like(x), t)
     kept = now.chance.keep(1 - prior.config.drop, rows)
-    style = torch.where(now.chance.keep(0.7, rows) & kept, batch.given["style"], prior.config.styles)
+    style = torch.where(now.chance.keep(STYLED, rows) & kept, batch.given["style"], prior.config.styles)
     guess = prior(z, t, Said(batch.given["tokens"] * kept[:, None], batch.given["weights"], style))
     return flow.velocity_error(guess, x, t).mean()
+
+
+def noisy_times(chance: Chance, rows: int) -> Tensor:
+    """(rows,) t = sigmoid(N(-1, 1.2)): it is in noise that words decide; late times the closed form does well alone."""
+    return torch.sigmoid(chance.normal(rows) * 1.2 - 1.0)
 
 
 def codec_loss(codec: Codec, batch: Batch, now: Now) -> Tensor:
@@ -44,7 +50,7 @@ def asked_of(decoder: Decoder, gist: Gist, batch: Batch, now: Now) -> Asked:
     e, given, rows = batch.given["embedding"], batch.given, len(batch.given["embedding"])
     rough = now.chance.uniform(rows) * ROUGHEST
     known = now.chance.keep(1 - decoder.config.drop, rows)
-    style = torch.where(now.chance.keep(0.7, rows) & known, given["style"], decoder.config.styles)
+    style = torch.where(now.chance.keep(STYLED, rows) & known, given["style"], decoder.config.styles)
     spoken = now.chance.keep(SPOKEN, rows)[:, None]
     said = gist_of(gist, Said(given["tokens"] * spoken, given["weights"], style))
     return Asked(e + rough[:, None] * now.chance.normal_like(e), rough + given["imagined"], said, style, known.float())

@@ -21,7 +21,7 @@ from danqing.errors import NotFoundError, UsageError
 from danqing.families.text2image import imagining
 from danqing.families.text2image.codec import Codec
 from danqing.families.text2image.embedding import SIDE, Embedder, Seen, Shape, look
-from danqing.families.text2image.prior import Prior, Said
+from danqing.families.text2image.prior import STYLED, Prior, Said
 from danqing.images.writing import atomic_path, write_atomic
 from danqing.nn.chance import generator
 from danqing.nn.efficientnet import EfficientNetLite0
@@ -32,8 +32,8 @@ LENGTH = 24
 REVISED = 0.5
 """share of the pictures that the decoder is shown with an embedding that the prior has revised"""
 AT_ONCE = 32
-LEAST_IMAGINED, MOST_GUIDED, STYLED, WALK = 0.2, 3.0, 0.7, 6
-"""of revised embeddings: the least strength, the most guidance, the share told its style, steps from pure noise"""
+LEAST_IMAGINED, MOST_GUIDED, WALK = 0.2, 3.0, 6
+"""of revised embeddings: the least strength, the most guidance, steps from pure noise"""
 EMBEDDER = "embedder.safetensors"
 SHARD = 256
 """pictures between two flushes, a multiple of AT_ONCE; an interrupted pool goes on from the last"""

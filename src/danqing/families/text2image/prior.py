@@ -1,21 +1,26 @@
-"""From words to the picture embedding: flow matching on a few hundred numbers by a small transformer.
+"""From words to the picture embedding: flow matching on a few hundred numbers.
 
-The words' linear guess (gist.py) stands at the beginning: the flow goes from noise to what is left over of it.
+Two closed forms stand at the beginning: the words' linear guess (gist.py) and the best linear denoiser of what that
+leaves over (remainder.py). A small transformer reads the words once, a residual network says what is not linear.
 """
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from danqing.families.text2image.embedding import GRID, Shape
+from danqing.families.text2image.embedding import Shape
 from danqing.families.text2image.gist import Gist
+from danqing.families.text2image.remainder import Remainder
 from danqing.nn import flow
-from danqing.nn.layers import Waves, zero
+from danqing.nn.chance import generator
+from danqing.nn.layers import Waves, attend, zero
 from danqing.settings import check_least
 
-CELLS = GRID * GRID
+STYLED = 0.7
+"""share of captions that are heard with their style, in training as in the closed forms"""
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,14 @@ class PriorConfig:
     length: int = 24
     """most words of a prompt"""
     styles: int = 0
-    width: int = 256
+    width: int = 512
     depth: int = 6
+    components: int = 384
+    """directions of the embedding in which the network has a say"""
+    reader: int = 192
+    """width of the words' reader, a multiple of 64"""
+    reading: int = 2
+    """its depth"""
     dropout: float = 0.1
     drop: float = 0.1
     """share of captions left out, which guidance needs"""
@@ -35,8 +46,9 @@ class PriorConfig:
     layout: int = 8
 
     def __post_init__(self) -> None:
-        check_least(1, words=self.words, length=self.length, width=self.width, depth=self.depth)
-        check_least(0, styles=self.styles, dropout=self.dropout, drop=self.drop)
+        check_least(1, words=self.words, length=self.length, width=self.width, depth=self.depth, reader=self.reader)
+        check_least(0, styles=self.styles, reading=self.reading, dropout=self.dropout, drop=self.drop)
+        check_least(1, components=self.components)
 
     @property
     def shape(self) -> Shape:
@@ -64,43 +76,69 @@ class Prior(nn.Module):
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
         self.config = config
-        width, shape = config.width, config.shape
-        self.time, self.style = Waves(width), nn.Embedding(config.styles + 1, width)
-        self.words = nn.Embedding(config.words, width, padding_idx=0)
-        self.order = nn.Parameter(torch.randn(config.length, width) * 0.3)
-        self.place = nn.Parameter(torch.randn(1 + CELLS, width) * 0.5)
-        self.gist = Gist(config.words, config.styles, shape.total)
-        self.inward_whole, self.inward_cell = nn.Linear(2 * shape.whole, width), nn.Linear(2 * shape.per_cell, width)
-        self.steer = zero(nn.Linear(width, 6 * width))
+        width, total = config.width, config.shape.total
+        self.components = min(config.components, total)
+        self.gist = Gist(config.words, config.styles, total)
+        self.remainder = Remainder(total)
+        self.words = nn.Embedding(config.words, config.reader, padding_idx=0)
+        self.read = Reader(config)
+        self.heard, self.time = nn.Linear(config.reader, width), Waves(width)
+        self.inward = nn.Linear(2 * self.components, width)
         self.blocks = nn.ModuleList(Block(width, config.dropout) for _ in range(config.depth))
-        self.outward_whole = zero(nn.Linear(width, shape.whole))
-        self.outward_cell = zero(nn.Linear(width, shape.per_cell))
+        self.outward = zero(nn.Linear(width, self.components))
         nn.init.normal_(self.words.weight, std=0.5)
-        nn.init.normal_(self.style.weight, std=0.5)
         with torch.no_grad():
             self.words.weight[0] = 0
 
     def forward(self, z: Tensor, t: Tensor, said: Said) -> Tensor:
         """z (B, total), t (B,)."""
-        tokens, gist = said.tokens, self.gist(said.tokens, said.weights, said.style)
+        gist = self.gist(said.tokens, said.weights, said.style)
         rest = z - flow.over(t, z) * gist
-        whole, cells = zip(*map(self.parts, (flow.over(flow.unit(t, 1.0), z) * rest, gist)), strict=True)
-        seen = torch.cat([self.inward_whole(torch.cat(whole, 1))[:, None], self.inward_cell(torch.cat(cells, 2))], 1)
-        seen = seen + self.place
-        style_token = self.style(said.style)[:, None]
-        text = self.words(tokens) * said.weights[:, :, None] + self.order[: tokens.shape[1]]
-        seats = Seats(torch.cat([torch.ones_like(tokens[:, :1]).expand(-1, 2 + CELLS), tokens], dim=1) != 0)
-        x = seats.packed(torch.cat([seen, style_token, text], dim=1))  # (B, 17 + 1 + L, D) -> (N, D)
-        bend = self.steer(F.silu(self.time(t))).unflatten(1, (6, -1))[seats.rows]
+        words = self.words(said.tokens) * said.weights[:, :, None]
+        heard = self.heard(self.read(words, said.tokens != 0, said.style))
+        with torch.no_grad(), torch.autocast(z.device.type, enabled=False):
+            u, expected = self.remainder.along(torch.cat([rest, gist])).chunk(2)
+            seen = torch.cat([one[:, : self.components] for one in (self.remainder.seen(u, t), expected)], dim=1)
+        x = (self.inward(seen) + heard).float()
+        steer = F.silu(self.time(t) + heard)
         for block in self.blocks:
-            x = block(x, bend, seats)
-        x = F.rms_norm(seats.spread(x)[:, : 1 + CELLS], x.shape[-1:])
-        out = torch.cat([self.outward_whole(x[:, 0]), self.outward_cell(x[:, 1:]).flatten(1)], dim=1)
-        return gist + flow.from_rest(out.float(), rest, t, 1.0)
+            x = block(x, steer)
+        out = self.outward(F.rms_norm(x, x.shape[-1:])).float()
+        with torch.autocast(z.device.type, enabled=False):
+            return gist + self.remainder.guess(u, t, out)
 
-    def parts(self, e: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, total) -> (B, whole), (B, 16, per cell)."""
-        return e[:, : self.config.whole], e[:, self.config.whole :].unflatten(1, (CELLS, -1))
+    @torch.no_grad()
+    def fit(self, tokens: np.ndarray, style: np.ndarray, weight: np.ndarray, embedding: np.ndarray) -> None:
+        """The closed forms, from captions (N, K, L), styles (N,), weights (N,) and embeddings (N, total)."""
+        self.gist.fit(tokens, style, weight, embedding)
+        said, chance, rest = torch.from_numpy(tokens[:, 0]).long(), generator("remainder"), []
+        told = torch.rand(len(said), generator=chance) < STYLED
+        manner = torch.where(told, torch.from_numpy(style).long(), self.config.styles)
+        for rows in torch.arange(len(said)).split(4096):
+            gist = self.gist(said[rows], torch.ones(said[rows].shape), manner[rows])
+            rest.append(torch.from_numpy(np.asarray(embedding[rows.numpy()], np.float32)) - gist)
+        self.remainder.fit(torch.cat(rest), torch.from_numpy(np.asarray(weight, np.float32)))
+
+
+class Reader(nn.Module):
+    """Words and style -> one vector, by a transformer over at most 1 + L tokens; what it makes of the style's."""
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        width = config.reader
+        self.style = nn.Embedding(config.styles + 1, width)
+        self.order = nn.Parameter(torch.randn(config.length, width) * 0.3)
+        self.blocks = nn.ModuleList(Reading(width, config.dropout) for _ in range(config.reading))
+        nn.init.normal_(self.style.weight, std=0.5)
+
+    def forward(self, words: Tensor, there: Tensor, style: Tensor) -> Tensor:
+        """words (B, L, D), there (B, L) bool, style (B,) -> (B, D)."""
+        tokens = torch.cat([self.style(style)[:, None], words + self.order[: words.shape[1]]], dim=1)
+        seats = Seats(torch.cat([torch.ones_like(there[:, :1]), there], dim=1))
+        x = seats.packed(tokens)
+        for block in self.blocks:
+            x = block(x, seats)
+        return F.rms_norm(seats.spread(x)[:, 0], x.shape[-1:])
 
 
 class Seats:
@@ -109,8 +147,6 @@ class Seats:
     def __init__(self, there: Tensor) -> None:
         self.there = there
         self.places = there.flatten().nonzero()[:, 0]
-        self.rows = self.places // there.shape[1]
-        """(N,) which row of the batch a token belongs to"""
 
     def packed(self, x: Tensor) -> Tensor:
         """(B, T, …) -> (N, …)."""
@@ -122,26 +158,49 @@ class Seats:
         return wide.index_copy(0, self.places, x).unflatten(0, self.there.shape)
 
 
-class Block(nn.Module):
-    """Masked attention and a gated feed-forward, scaled and shifted by the time."""
+class Reading(nn.Module):
+    """Masked attention and a gated feed-forward on packed tokens."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.heads = max(1, width // 64)
-        inner = 8 * width // 3 // 32 * 32
         self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), zero(nn.Linear(width, width, bias=False))
-        self.up, self.down = nn.Linear(width, 2 * inner, bias=False), zero(nn.Linear(inner, width, bias=False))
-        self.bias = nn.Parameter(torch.zeros(6, width))
+        self.feed = Feed(width, 8 * width // 3 // 32 * 32)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, steer: Tensor, seats: Seats) -> Tensor:
-        """x (N, D), steer (N, 6, D)."""
-        s1, b1, g1, s2, b2, g2 = (steer + self.bias).unbind(1)
-        h = F.rms_norm(x, x.shape[-1:]) * (1 + s1) + b1
-        q, k, v = self.qkv(h).unflatten(1, (3, self.heads, -1)).unbind(1)
+    def forward(self, x: Tensor, seats: Seats) -> Tensor:
+        """x (N, D)."""
+        q, k, v = self.qkv(F.rms_norm(x, x.shape[-1:])).unflatten(1, (3, self.heads, -1)).unbind(1)
         q, k = F.rms_norm(q, q.shape[-1:]), F.rms_norm(k, k.shape[-1:])
-        q, k, v = seats.spread(torch.stack([q, k, v], dim=1)).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=seats.there[:, None, None])
-        x = x + (1 + g1) * self.dropout(self.out(seats.packed(mixed.transpose(1, 2).flatten(2))))
-        a, b = self.up(F.rms_norm(x, x.shape[-1:]) * (1 + s2) + b2).chunk(2, dim=1)
-        return x + (1 + g2) * self.dropout(self.down(F.silu(a) * b))
+        q, k, v = seats.spread(torch.stack([q, k, v], dim=1)).permute(2, 0, 3, 1, 4)  # (B, heads, T, 64)
+        mixed = attend(q, k, v, seats.there).transpose(1, 2).flatten(2)
+        x = x + self.dropout(self.out(seats.packed(mixed))).to(x.dtype)
+        return x + self.dropout(self.feed(F.rms_norm(x, x.shape[-1:]))).to(x.dtype)
+
+
+class Feed(nn.Module):
+    """down(silu(a) b) with (a, b) = up(x): a gated feed-forward (Shazeer, arXiv 2002.05202)."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(width, 2 * inner, bias=False), zero(nn.Linear(inner, width, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = self.up(x).chunk(2, dim=-1)
+        return self.down(F.silu(a) * b)
+
+
+class Block(nn.Module):
+    """A gated feed-forward, scaled and shifted by time and words (adaptive norm: Perez et al., arXiv 1709.07871)."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.feed, self.steer = Feed(width, 2 * width), zero(nn.Linear(width, 2 * width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, steer: Tensor) -> Tensor:
+        """x, steer (B, D)."""
+        scale, shift = self.steer(steer).chunk(2, dim=1)
+        # Sums of two number formats are many times slower on a CPU than a cast and a sum.
+        h = F.rms_norm(x, x.shape[-1:]).to(scale.dtype) * (1 + scale) + shift
+        return x + self.dropout(self.feed(h)).to(x.dtype)

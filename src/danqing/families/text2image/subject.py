@@ -23,7 +23,7 @@ from danqing.data.composing.painting import paint_as, painted
 from danqing.families.text2image.decoder import Decoder
 from danqing.families.text2image.gist import Gist
 from danqing.families.text2image.imagining import nothing_said, revised, stacked
-from danqing.families.text2image.losses import asked_of
+from danqing.families.text2image.losses import asked_of, noisy_times
 from danqing.families.text2image.painter import Manner, Painter
 from danqing.families.text2image.pool import AT_ONCE, LEAST_IMAGINED, WALK
 from danqing.families.text2image.prior import Prior, Said
@@ -110,7 +110,7 @@ def subject_prior_loss(prior: Prior, before: Prior, batch: Batch, now: Now) -> T
     """Velocity error on the new half, distance to what was on the old half."""
     e, rows = batch.given["embedding"], len(batch.given["embedding"])
     half = rows // 2
-    t = torch.sigmoid(now.chance.normal(rows) * 1.2 - 0.4)
+    t = noisy_times(now.chance, rows)
     z = flow.mixed(e, now.chance.normal_like(e), t)
     new = torch.arange(rows, device=e.device) < half
     told = now.chance.keep(STYLED, rows) | ~new

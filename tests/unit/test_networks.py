@@ -11,7 +11,7 @@ from danqing.families.diffusion.model import DiffusionConfig
 from danqing.families.gan.model import NETS, GanConfig, build
 from danqing.nn import precision
 from danqing.nn.classic import Down, Up, halvings
-from danqing.nn.layers import Dropout, Labels, Waves, doubled, patches, picture
+from danqing.nn.layers import FEW, Dropout, Labels, Waves, attend, doubled, patches, picture
 from danqing.nn.transformer import Transformer
 from danqing.nn.unet import UNet
 
@@ -103,6 +103,18 @@ def test_spectral_norm_holds_the_critic() -> None:
         torch.linalg.matrix_norm(m.weight.flatten(1), 2) for m in pair.critic.modules() if isinstance(m, nn.Conv2d)
     ]
     torch.testing.assert_close(torch.stack(found), torch.ones(2), rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("tokens", [5, FEW, FEW + 1])
+@pytest.mark.parametrize("learning", [False, True])
+def test_attention_written_out_is_the_fused_one(tokens: int, learning: bool) -> None:
+    g = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 3, tokens, 8, generator=g).requires_grad_(learning) for _ in range(3))
+    there = torch.rand(2, tokens, generator=g) < 0.7
+    there[:, 0] = True
+    for mask in (None, there):
+        wanted = F.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask[:, None, None])
+        torch.testing.assert_close(attend(q, k, v, mask), wanted, atol=1e-5, rtol=1e-4)
 
 
 def test_waves_tell_times_apart() -> None:

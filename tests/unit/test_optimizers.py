@@ -55,6 +55,14 @@ def test_orthogonal_brings_singular_values_near_one(shape: tuple[int, int]) -> N
     assert torch.linalg.svdvals(orthogonal(m, 10)).min() > 0.5
 
 
+def test_orthogonal_in_bf16_is_nearly_that_in_fp32() -> None:
+    m = torch.randn(2, 48, 24, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = orthogonal(m)
+    assert made.dtype == torch.float32
+    assert (made - orthogonal(m)).norm() < 0.05 * made.norm()
+
+
 def test_orthogonal_keeps_singular_directions() -> None:
     u, v = (torch.linalg.qr(torch.randn(24, 24, generator=torch.Generator().manual_seed(i)))[0] for i in (1, 2))
     made = u.mT @ orthogonal((u * torch.linspace(0.1, 1, 24) @ v.mT)[None])[0] @ v

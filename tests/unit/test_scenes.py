@@ -12,8 +12,9 @@ from danqing.api.layering import arranged, depth, framed, laid_out
 from danqing.data.composing.boxes import Box
 from danqing.images.writing import write_png
 from danqing.words.colours import COLOURS
-from danqing.words.scenes import Scene, scene_of
+from danqing.words.scenes import Scene, coloured, in_words, scene_of
 
+NAMES = frozenset([("cat",), ("dog",), ("rubber", "duck"), ("red", "heart"), ("orange",), ("hat",)])
 Said = tuple[str, str, list[tuple[str, int]]]
 """relation, ground, what and how many"""
 APART: dict[str, Said] = {
@@ -57,6 +58,48 @@ def test_prompts_are_taken_apart(prompt: str, studio: api.Studio) -> None:
 @pytest.mark.parametrize("prompt", WHOLE)
 def test_what_is_no_scene_is_painted_whole(prompt: str, studio: api.Studio) -> None:
     assert scene(studio, prompt) is None
+
+
+COLOURED = {
+    "a purple cat": ("cat", "purple"),
+    "紫色的猫": ("cat", "purple"),
+    "一只橘猫": ("cat", "orange"),
+    "a big blue dog": ("dog", "blue"),
+    "yellow rubber duck": ("rubber duck", "yellow"),
+}
+UNCOLOURED = ["a cat", "red heart", "a red and blue cat", "a (purple:1.4) cat", "a red qzx", "an orange",
+              "three red cats", "a cat with a red hat", ""]  # fmt: skip
+
+
+@pytest.mark.parametrize("prompt", COLOURED)
+def test_a_colour_is_told_from_its_thing(prompt: str, studio: api.Studio) -> None:
+    what, tint = coloured(studio.read(prompt), NAMES)
+    assert (in_words(what), tint) == COLOURED[prompt]
+
+
+@pytest.mark.parametrize("prompt", UNCOLOURED)
+def test_colours_that_belong_to_a_name_or_to_no_known_thing_stay(prompt: str, studio: api.Studio) -> None:
+    reading = studio.read(prompt)
+    assert coloured(reading, NAMES) == (reading, "")
+
+
+def test_a_thing_is_painted_and_then_coloured(studio: api.Studio, tmp_path: Path) -> None:
+    """By rule: the colour is there, the shape is that of the plain thing; --whole leaves it to words; replay holds."""
+    plain, purple = (api.paint(text, n=1, seed=3).result().pictures[0] for text in ("a cat", "a purple cat"))
+    whole = api.paint("a purple cat", n=1, seed=3, layers=False).result().pictures[0]
+    assert purple.recipe.extra["reading"]["tinted"] == ["purple cat"] and "tinted" not in whole.recipe.extra["reading"]
+    clear = [picture.pixels.min(2) < 240 for picture in (plain, purple)]
+    assert (clear[0] != clear[1]).mean() < 0.02 and not np.array_equal(plain.pixels, purple.pixels)
+    assert not np.array_equal(whole.pixels, purple.pixels)
+    middle = purple.pixels[clear[1]].astype(int)
+    assert np.median(middle[:, 2] - middle[:, 1]) > 40  # more blue than green
+    write_png(purple, tmp_path / "purple.png")
+    assert api.replay(tmp_path / "purple.png").result().same
+
+
+def test_things_of_a_scene_are_coloured_one_by_one(studio: api.Studio) -> None:
+    recipe = api.paint("two blue cats on a red house", n=1).result().pictures[0].recipe
+    assert recipe.extra["reading"]["tinted"] == ["blue cat", "blue cat", "red house"]
 
 
 def colour(rgb: tuple[int, int, int], width: int = 20, height: int = 20) -> np.ndarray:

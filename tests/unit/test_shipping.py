@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from danqing.checkpoint import load_model
+from danqing.checkpoint import load_model, save_model
 from danqing.errors import BadWeightsError, NotFoundError, UsageError
 from danqing.families.text2image.index import Entry, read_index, write_index
 from danqing.families.text2image.shipping import SCALE, packed, painter_config, read_painter, unpacked
@@ -59,6 +60,14 @@ def test_a_painter_comes_back(painter_folder: Path) -> None:
     eight = [name for name in stored if stored[name].dtype == torch.int8]
     assert len(eight) > 10 and all((again[name] - stored[name]).abs().max() <= 1 for name in eight)
     assert not any(value.requires_grad for value in shipped.painter.parameters())
+
+
+def test_a_painter_with_the_prior_of_before_is_refused_by_its_name(painter_folder: Path, tmp_path: Path) -> None:
+    tensors, card, _ = load_model(painter_folder)
+    prior = {name: value for name, value in card.config["prior"].items() if name != "components"}
+    save_model(tmp_path, tensors, replace(card, config={**card.config, "prior": prior}))
+    with pytest.raises(BadWeightsError, match="older Danqing"):
+        read_painter(tmp_path)
 
 
 def test_what_does_not_belong_together_is_refused(painter_folder: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from danqing.families.text2image.imagining import nothing_said
 from danqing.families.text2image.painter import Canvas, Manner, Painter
 from danqing.families.text2image.prior import Prior, PriorConfig, Said
 from danqing.families.text2image.recipes import PartSettings, PoolSettings, School, school
+from danqing.families.text2image.remainder import Remainder
 from danqing.nn import flow
 from danqing.nn.chance import Chance, picture_generators
 from danqing.types import Batch, Now
@@ -196,6 +197,49 @@ def test_an_untaught_prior_guesses_the_gist_from_pure_noise() -> None:
     made = prior(torch.randn(1, SHAPE.total), torch.zeros(1), said)
     torch.testing.assert_close(made, prior.gist(said.tokens, said.weights, said.style))
     torch.testing.assert_close(made[0], prior.gist.words.weight[[3, 4]].sum(0))
+
+
+def test_the_remainder_is_guessed_as_the_mean_of_a_gaussian_given_what_is_seen() -> None:
+    """E[r | z] = t C (t² C + (1 - t)² I)⁻¹ z, written out; what the network sees has a deviation of 1."""
+    g = torch.Generator().manual_seed(0)
+    mixing = torch.randn(6, 6, generator=g)
+    rest, weight = torch.randn(500, 6, generator=g) @ mixing, torch.rand(500, generator=g)
+    remainder = Remainder(6)
+    remainder.fit(rest, weight)
+    share = weight / weight.sum()
+    covariance = rest.mT @ (share[:, None] * rest)
+    t = torch.tensor([0.0, 0.3, 0.7, 1.0])
+    z = torch.randn(4, 6, generator=g)
+    power = t[:, None, None] ** 2 * covariance + (1 - t[:, None, None]) ** 2 * torch.eye(6)
+    wanted = t[:, None] * (covariance @ torch.linalg.solve(power, z[:, :, None]))[:, :, 0]
+    made = remainder.guess(remainder.along(z), t, torch.zeros(4, 3))
+    torch.testing.assert_close(made, wanted, atol=1e-3, rtol=1e-3)
+    noisy = 0.3 * rest + 0.7 * torch.randn(500, 6, generator=g)
+    seen = remainder.seen(remainder.along(noisy), torch.full((500,), 0.3))
+    torch.testing.assert_close((share[:, None] * seen**2).sum(0), torch.ones(6), atol=0.2, rtol=0)
+
+
+def test_what_the_network_says_is_in_units_of_what_is_unknown() -> None:
+    """Along the first components; at the end of the way nothing is unknown."""
+    remainder = Remainder(4)
+    remainder.variance.copy_(torch.tensor([4.0, 1.0, 0.5, 0.1]))
+    t, said, nothing = torch.tensor([0.0, 0.5, 1.0]), torch.ones(3, 2), torch.zeros(3, 4)
+    made = remainder.guess(nothing, t, said)
+    half = torch.tensor([0.5 * 2 / (0.25 * 4 + 0.25) ** 0.5, 0.5 / 0.5**0.5, 0.0, 0.0])
+    torch.testing.assert_close(made, torch.stack([torch.tensor([2.0, 1.0, 0, 0]), half, torch.zeros(4)]))
+
+
+def test_an_untaught_prior_with_its_closed_forms_beats_one_without(made_pool: pool.Pool) -> None:
+    """Both before any step of learning, on the pictures of the pool."""
+    losses_of = []
+    for fitted in (False, True):
+        torch.manual_seed(0)
+        prior = Prior(replace(PRIOR, words=10)).eval()
+        if fitted:
+            prior.fit(made_pool.tokens, made_pool.style, made_pool.weight, made_pool.embedding)  # type: ignore[arg-type]
+        batch = pool.Batches(made_pool, 200, 0, "captions").at(0)
+        losses_of.append(float(losses.prior_loss(prior, batch, Now(0, 0.5, Chance(0))).detach()))
+    assert losses_of[1] < 0.6 * losses_of[0]
 
 
 def words(tokens: list[list[int]], style: list[int], weight: float = 1.0) -> Said:

@@ -24,7 +24,7 @@ from danqing.nn.flow import JUMPS
 from danqing.types import Recipe
 from danqing.version import __version__
 from danqing.words.reading import Reading
-from danqing.words.scenes import Scene, scene_of
+from danqing.words.scenes import Scene, coloured, in_words, scene_of
 
 FEW, MANY = 4, 6
 """steps where none are given: of a painter that learned to jump, of one that did not"""
@@ -71,6 +71,8 @@ class Order:
     scene: Scene | None = None
     layers: tuple["Order", ...] = ()
     """the things of the scene, each an order"""
+    tint: str = ""
+    """a colour word: what is painted is given that colour afterwards; `said` is without it"""
 
 
 @singledispatch
@@ -91,13 +93,16 @@ def orders_of_studio(studio: Studio, commission: Commission, n: int, seed: int) 
     ground, spot = ground_of(commission, side), spot_in(commission)
     start = start_of(studio, commission, ground)
     named, scene = style_of(studio, commission), scene_in(studio, commission, reading)
+    things = scene.things if scene else [reading]
+    parts = [coloured(what, studio.names) if in_parts(commission) else (what, "") for what in things]
     unsaid = studio.said(studio.read(commission.negative), studio.any_style)
     made = []
     for one in range(seed, seed + n):
         style = named if named is not None else freed(studio, commission, one)
-        recipe = recipe_of(studio, commission, way, one, style, ground or spot, reading, scene)
-        order = Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, spot, recipe)
-        made.append(order if scene is None else in_layers(studio, order, scene, style))
+        recipe = recipe_of(studio, commission, way, one, style, ground or spot, reading, scene, parts)
+        order = Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, spot, recipe, scene)
+        layers = in_layers(studio, order, parts, style)
+        made.append(replace(order, layers=layers) if scene else layers[0])
     return made
 
 
@@ -114,21 +119,26 @@ def settled(commission: Commission) -> Commission:
     return replace(commission, size=size, guidance=guidance, tries=tries)
 
 
+def in_parts(commission: Commission) -> bool:
+    """Whether things are painted one by one, and coloured afterwards: where there are words alone."""
+    return commission.layers and not (commission.image or commission.pictures or commission.tile)
+
+
 def scene_in(studio: Studio, commission: Commission, reading: Reading) -> Scene | None:
-    """What is painted thing by thing; words alone are, and what no picture of its own is called."""
-    if not commission.layers or commission.image or commission.pictures or commission.tile:
+    """What is painted thing by thing, but for what a picture of its own is called."""
+    if not in_parts(commission):
         return None
     scene = scene_of(reading, lambda token: token in studio.things)  # known names are read only where it matters
     return None if scene and tuple(token for token, _ in reading.tokens) in studio.names else scene
 
 
-def in_layers(studio: Studio, order: Order, scene: Scene, style: int) -> Order:
-    """An order of several; the first has the seed of the whole."""
-    seeds = [order.seed, *(derive("layer", order.seed, place) for place in range(1, len(scene.things)))]
-    layers = tuple(
-        replace(order, seed=seed, said=studio.said(what, style)) for seed, what in zip(seeds, scene.things, strict=True)
+def in_layers(studio: Studio, order: Order, parts: Sequence[tuple[Reading, str]], style: int) -> tuple[Order, ...]:
+    """An order for each thing and its colour; the first has the seed of the whole."""
+    seeds = [order.seed, *(derive("layer", order.seed, place) for place in range(1, len(parts)))]
+    return tuple(
+        replace(order, seed=seed, said=studio.said(what, style), tint=tint)
+        for seed, (what, tint) in zip(seeds, parts, strict=True)
     )
-    return replace(order, scene=scene, layers=layers)
 
 
 def attempts(order: Order) -> list[Order]:
@@ -247,14 +257,16 @@ def recipe_of(
     place: Ground | Spot | None,
     reading: Reading,
     scene: Scene | None,
+    parts: Sequence[tuple[Reading, str]],
 ) -> Recipe:
     extra: dict[str, Any] = commission.plain()
     extra["drawn_as"] = [*studio.styles, ANY][style]
     light = reading.plain()
-    if scene is None:
+    tinted = [f"{tint} {in_words(what)}" for what, tint in parts if tint]
+    if not (scene or tinted):
         extra.pop("layers", None)
-    else:
-        light["layers"] = scene.plain()
+    light |= {"layers": scene.plain()} if scene else {}
+    light |= {"tinted": tinted} if tinted else {}
     extra["reading"] = light | {"words": light["words"][:MOST_WORDS]}
     size = place.size if place else (commission.side, commission.side)
     sampler = "few-step" if way.manner.jumps else "euler"

@@ -20,6 +20,7 @@ from danqing.api.orders import Order, attempts, orders
 from danqing.api.painting import AT_ONCE
 from danqing.api.studios import Studio, any_painter, load_painter
 from danqing.api.stylizing import stylize
+from danqing.data.composing.painting import in_colour
 from danqing.errors import UsageError
 from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image.fitting import fit
@@ -27,8 +28,8 @@ from danqing.families.text2image.imagining import stacked
 from danqing.families.text2image.painter import Canvas, Watch
 from danqing.home import PARTS_SEVERAL
 from danqing.images.alpha import over_white, tidied
-from danqing.images.arrays import to_uint8
-from danqing.nn.chance import generator, noise
+from danqing.images.arrays import to_float, to_uint8
+from danqing.nn.chance import derive, generator, noise
 from danqing.nn.precision import arithmetic, painting
 from danqing.types import Picture, Progress
 from danqing.words.reading import Reading
@@ -273,7 +274,8 @@ def fulfilled_by_studio(
                 best[where] = fits, square
             left[place] -= 1
             if not left[place]:
-                order, parts = wanted[place], [best.pop((place, layer))[1] for layer in range(len(every[place]))]
+                order = wanted[place]
+                parts = [tinted(best.pop((place, layer))[1], one) for layer, one in enumerate(every[place])]
                 done(place, Picture(restyled(pixels_of(order, parts), order.commission.then, order.seed), order.recipe))
                 complete += 1
         count += len(members)
@@ -308,6 +310,15 @@ def sketched(sketch: Sketch, members: Sequence[Single], before: int, count: int)
         sketch((before + done * len(members)) / count, seen)
 
     return watch
+
+
+def tinted(square: Tensor, order: Order) -> Tensor:
+    """(4, S, S) premultiplied in [-1, 1] in the colour that the order has for it, if any."""
+    if not order.tint:
+        return square
+    rgba = tidied(to_uint8(square[None])[0].permute(1, 2, 0).numpy())
+    made = in_colour(rgba, order.tint, np.random.default_rng(derive("tint", order.seed)))
+    return to_float(torch.from_numpy(made).permute(2, 0, 1))
 
 
 def pixels_of(order: Order, painted: Sequence[Tensor]) -> np.ndarray:

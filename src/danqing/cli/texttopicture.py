@@ -282,6 +282,8 @@ def paint_one(
     truth.show(talk, studio, reading)
     if wanted[0].scene:
         talk.note(f"Painted one by one: {' + '.join(wanted[0].scene.plain())}; --whole paints them in one go.")
+    elif wanted[0].recipe.extra["reading"].get("tinted"):
+        talk.note(f"Coloured afterwards: {wanted[0].recipe.extra['reading']['tinted'][0]}; --whole leaves it to words.")
     folder = folder_of(studio, out)
     document = carry_out(talk, studio, wanted, [name] * n, folder, finish)
     tell(talk, document, folder)

@@ -6,8 +6,8 @@ kind is no scene, and is painted as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, replace
 
 from danqing.words.chinese import AT, PLACES, is_han
 from danqing.words.colours import COLOURS
@@ -47,7 +47,12 @@ class Scene:
 
     def plain(self) -> list[str]:
         """The words of each thing."""
-        return [" ".join(token for token, _ in what.tokens) for what in self.things]
+        return list(map(in_words, self.things))
+
+
+def in_words(what: Reading) -> str:
+    """Its canonical words."""
+    return " ".join(canonical(what))
 
 
 def scene_of(reading: Reading, is_thing: Callable[[str], bool]) -> Scene | None:
@@ -68,6 +73,26 @@ def scene_of(reading: Reading, is_thing: Callable[[str], bool]) -> Scene | None:
     if not all(named(what, is_thing) for what, _ in groups):
         return None
     return Scene(tuple((Reading(tuple(what)), n) for what, n in groups), relation, ground)
+
+
+def coloured(reading: Reading, names: Container[tuple[str, ...]]) -> tuple[Reading, str]:
+    """A thing without the colour that is said of it, and that colour ("purple cat", 紫色的猫 -> cat, purple).
+
+    The words as they are, and "", where there is no such colour, where both together are a name of their own ("red
+    heart"), or where what is left is none. `names`: canonical words of all things that are known.
+    """
+    found = [(token, weight) for token, weight in reading.tokens if token in COLOURS]
+    if len(found) != 1 or found[0][1] != 1 or canonical(reading) in names:
+        return reading, ""
+    tint = found[0][0]
+    plain = [replace(word, tokens=tuple(one for one in word.tokens if one != tint)) for word in reading.words]
+    rest, count = counted(plain)
+    left = Reading(tuple(word for word in rest if not linking(word)))
+    return (reading, "") if count > 1 or canonical(left) not in names else (left, tint)
+
+
+def canonical(what: Reading) -> tuple[str, ...]:
+    return tuple(token for token, _ in what.tokens)
 
 
 def relation_of(word: Word) -> str:

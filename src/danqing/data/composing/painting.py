@@ -114,6 +114,15 @@ def paint_as(rgba: np.ndarray, word: str, rng: np.random.Generator, tries: int =
     return None
 
 
+def in_colour(rgba: np.ndarray, word: str, rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 4) uint8 with premultiplied alpha, H and W even -> the same in that colour, as well as its lights and
+    shades allow; as it is where it is called so already, or where nothing is painted."""
+    found = ruler(rgba)
+    if found is None or colour_words(rgba)[:1] == [word]:
+        return rgba
+    return painted(rgba, paint_as(rgba, word, rng) or Paint(found.lch, anchor(word), word))
+
+
 def painted(rgba: np.ndarray, paint: Paint) -> np.ndarray:
     """(H, W, 4) uint8 with premultiplied alpha -> the same, painted. Other colours, eyes and outlines stay."""
     made = rgba.copy()

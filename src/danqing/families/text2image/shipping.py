@@ -93,6 +93,10 @@ def read_painter(folder: Path) -> Shipped:
     tensors, card, sha = load_model(folder)
     if card.family != FAMILY:
         raise BadWeightsError(f"The model in '{folder}' ({card.family}) paints no words; give a folder of a painter.")
+    if "components" not in card.config.get("prior", {}):
+        raise BadWeightsError(
+            f"The painter in '{folder}' is of an older Danqing, whose prior was another; make or teach it again."
+        )
     vocabulary = read_vocabulary(folder, str(card.config.get("vocabulary_sha")))
     try:
         where = f"the card of '{folder}'"

@@ -47,7 +47,7 @@ from danqing.nn.chance import generator, picture_generators
 from danqing.registry import get
 from run import PEERS, machine, need_peers, note, save
 
-PRIOR = 0.4
+PRIOR = 0.25
 """share of our minutes"""
 REVISED = 0.3
 """share of the pool that the prior revises"""

@@ -1,5 +1,6 @@
 """Prompts of several things: taken apart in two languages, painted one by one, laid together."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ from PIL import Image
 
 from danqing import api
 from danqing.api.layering import arranged, depth, framed, laid_out
+from danqing.api.orders import orders
+from danqing.api.studios import Studio
+from danqing.api.texttopicture import to_paint
 from danqing.data.composing.boxes import Box
+from danqing.data.composing.painting import in_colour
 from danqing.images.writing import write_png
 from danqing.words.colours import COLOURS
 from danqing.words.scenes import Scene, coloured, in_words, scene_of
@@ -67,20 +72,35 @@ COLOURED = {
     "a big blue dog": ("dog", "blue"),
     "yellow rubber duck": ("rubber duck", "yellow"),
 }
-UNCOLOURED = ["a cat", "red heart", "a red and blue cat", "a (purple:1.4) cat", "a red qzx", "an orange",
-              "three red cats", "a cat with a red hat", ""]  # fmt: skip
+UNCOLOURED = ["a cat", "a white cat", "red", "a cat and an orange", "a basket of oranges", "a dog with a red leash",
+              "非紫色的猫", "a black woman", "an orange tree", "red heart", "a red and blue cat", "a (purple:1.4) cat",
+              "a red qzx", "an orange", "three red cats", "a cat with a red hat", ""]  # fmt: skip
 
 
 @pytest.mark.parametrize("prompt", COLOURED)
 def test_a_colour_is_told_from_its_thing(prompt: str, studio: api.Studio) -> None:
-    what, tint = coloured(studio.read(prompt), NAMES)
+    what, tint = coloured(studio.read(prompt), NAMES.__contains__)
     assert (in_words(what), tint) == COLOURED[prompt]
+    assert coloured(studio.read(prompt), studio.known)[1] == tint, "also by what the painter really knows"
 
 
 @pytest.mark.parametrize("prompt", UNCOLOURED)
 def test_colours_that_belong_to_a_name_or_to_no_known_thing_stay(prompt: str, studio: api.Studio) -> None:
     reading = studio.read(prompt)
-    assert coloured(reading, NAMES) == (reading, "")
+    assert coloured(reading, NAMES.__contains__) == coloured(reading, studio.known) == (reading, "")
+
+
+def test_a_colour_to_keep_away_from_is_not_laid_on(studio: api.Studio) -> None:
+    assert coloured(studio.read("a purple cat"), studio.known, ("purple",))[1] == ""
+    recipe = orders(studio, to_paint("a purple cat", negative="purple"), 1, 0)[0].recipe
+    assert "tinted" not in recipe.extra["reading"]
+
+
+def test_known_things_are_those_of_all_names(studio: api.Studio) -> None:
+    """Looked up among the names that hold one of the words, which is quicker than reading all of them."""
+    assert studio.known(("grape",)) and not studio.known(()) and not studio.known(("qzx",))
+    some = sorted(studio.names)[::40]
+    assert sum(bool(studio.known(words)) for words in some) > 0.9 * len(some)
 
 
 def test_a_thing_is_painted_and_then_coloured(studio: api.Studio, tmp_path: Path) -> None:
@@ -97,9 +117,45 @@ def test_a_thing_is_painted_and_then_coloured(studio: api.Studio, tmp_path: Path
     assert api.replay(tmp_path / "purple.png").result().same
 
 
+def test_what_the_default_style_never_drew_is_left_to_any(studio: api.Studio) -> None:
+    """Known in other styles only: there it would be a blob. Thing by thing, and not where a style is named."""
+    hat, cat = (studio.known((name,)) for name in ("hat", "cat"))
+    assert "fluent-flat" not in hat and "fluent-flat" in cat
+
+    def styles(prompt: str, **wishes: Any) -> list[str]:
+        (order,) = orders(studio, to_paint(prompt, **wishes), 1, 0)
+        ids = [int(one.said.style) for one in order.layers or (order,)]
+        return [[*studio.styles, "any"][one] for one in ids]
+
+    assert (styles("a hat"), styles("a cat")) == (["any"], ["fluent-flat"])
+    assert styles("a cat with a red hat") == ["fluent-flat", "any"]
+    assert styles("a hat", style="fluent-flat") == ["fluent-flat"]
+    assert styles("a hat on fire") == ["fluent-flat"], "no name that it knows: the default"
+
+
 def test_things_of_a_scene_are_coloured_one_by_one(studio: api.Studio) -> None:
     recipe = api.paint("two blue cats on a red house", n=1).result().pictures[0].recipe
     assert recipe.extra["reading"]["tinted"] == ["blue cat", "blue cat", "red house"]
+
+
+def test_a_scene_is_replayed_in_the_styles_of_its_things(studio: api.Studio, tmp_path: Path) -> None:
+    """Also by a painter with another default."""
+    made = api.paint("a cat with a red hat", n=1, steps=1).result().pictures[0]
+    assert made.recipe.extra["reading"]["drawn"] == ["fluent-flat", "any"]
+    write_png(made, tmp_path / "hat.png")
+    other = Studio(replace(studio.shipped, default_style="noto"), studio.folder)
+    assert api.replay(tmp_path / "hat.png", other).result().same
+
+
+def test_a_light_grey_that_becomes_dark_leaves_no_pale_rings() -> None:
+    """A pale disc with a dark middle and a soft edge between them, painted brown: nothing is lighter than the brown."""
+    far = np.hypot(*np.mgrid[-32:32, -32:32])
+    light = (30 + 190 * np.clip((far - 8) / 8, 0, 1)).astype(np.uint8)
+    rgba = np.dstack([light, light, light, np.full_like(light, 255)])
+    made = in_colour(rgba, "brown", np.random.default_rng(0))
+    luma = made[..., :3].astype(int).sum(2)
+    assert luma[32, 32] <= luma[32, 43] + 3 <= luma[32, 60] + 20 and luma[32, 60] < 400
+    assert luma.max() < luma[32, 60] + 30
 
 
 def colour(rgb: tuple[int, int, int], width: int = 20, height: int = 20) -> np.ndarray:

@@ -161,6 +161,21 @@ def test_weights(prompt: str, expected: dict[str, float]) -> None:
     assert weights(prompt) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a slice of pizza", ["pizza"]),
+        ("two pairs of red socks", ["two", "red", "sock"]),
+        ("a slice", ["slice"]),
+        ("a piece of", ["piece", "of"]),
+        ("a cup of tea", ["cup", "of", "tea"]),
+    ],
+)
+def test_measure_words_are_silent_where_they_measure(prompt: str, expected: list[str]) -> None:
+    """As in Chinese (一片披萨); a cup is a thing itself."""
+    assert [token for token, _ in read(prompt).tokens] == expected
+
+
 def test_a_weight_in_the_middle_parts_a_phrase() -> None:
     assert tokens("(black:1.3) and white cat") == "black and white cat"
 

@@ -60,7 +60,7 @@ class Commission:
     revision: float = CLOSENESS
     """0 keeps the content of `pictures`, 1 forgets it"""
     layers: bool = False
-    """several things that the words name are painted one by one and laid together"""
+    """several things that the words name are painted one by one and laid together, their colours laid on afterwards"""
     tries: int | None = 1
     """so often each picture is painted, and what fits the words best is kept; None is the painter's own"""
     act: str = "paint"

@@ -24,7 +24,7 @@ from danqing.nn.flow import JUMPS
 from danqing.types import Recipe
 from danqing.version import __version__
 from danqing.words.reading import Reading
-from danqing.words.scenes import Scene, coloured, in_words, scene_of
+from danqing.words.scenes import Scene, canonical, coloured, in_words, scene_of
 
 FEW, MANY = 4, 6
 """steps where none are given: of a painter that learned to jump, of one that did not"""
@@ -94,14 +94,15 @@ def orders_of_studio(studio: Studio, commission: Commission, n: int, seed: int) 
     start = start_of(studio, commission, ground)
     named, scene = style_of(studio, commission), scene_in(studio, commission, reading)
     things = scene.things if scene else [reading]
-    parts = [coloured(what, studio.names) if in_parts(commission) else (what, "") for what in things]
-    unsaid = studio.said(studio.read(commission.negative), studio.any_style)
+    unwanted = studio.read(commission.negative)
+    parts = [uncoloured(studio, commission, what, unwanted) for what in things]
+    unsaid = studio.said(unwanted, studio.any_style)
     made = []
     for one in range(seed, seed + n):
-        style = named if named is not None else freed(studio, commission, one)
-        recipe = recipe_of(studio, commission, way, one, style, ground or spot, reading, scene, parts)
-        order = Order(one, way, commission, studio.said(reading, style), unsaid, start, ground, spot, recipe, scene)
-        layers = in_layers(studio, order, parts, style)
+        styles = [named if named is not None else freed(studio, commission, one, what) for what, _ in parts]
+        recipe = recipe_of(studio, commission, way, one, styles, ground or spot, reading, scene, parts)
+        order = Order(one, way, commission, studio.said(reading, styles[0]), unsaid, start, ground, spot, recipe, scene)
+        layers = in_layers(studio, order, parts, styles)
         made.append(replace(order, layers=layers) if scene else layers[0])
     return made
 
@@ -124,21 +125,37 @@ def in_parts(commission: Commission) -> bool:
     return commission.layers and not (commission.image or commission.pictures or commission.tile)
 
 
+def uncoloured(studio: Studio, commission: Commission, what: Reading, unwanted: Reading) -> tuple[Reading, str]:
+    """What is painted of a thing, and the colour that is laid on afterwards."""
+    return coloured(what, studio.known, canonical(unwanted)) if in_parts(commission) else (what, "")
+
+
 def scene_in(studio: Studio, commission: Commission, reading: Reading) -> Scene | None:
     """What is painted thing by thing, but for what a picture of its own is called."""
     if not in_parts(commission):
         return None
     scene = scene_of(reading, lambda token: token in studio.things)  # known names are read only where it matters
-    return None if scene and tuple(token for token, _ in reading.tokens) in studio.names else scene
+    return None if scene and studio.known(canonical(reading)) else scene
 
 
-def in_layers(studio: Studio, order: Order, parts: Sequence[tuple[Reading, str]], style: int) -> tuple[Order, ...]:
+def in_layers(
+    studio: Studio, order: Order, parts: Sequence[tuple[Reading, str]], styles: Sequence[int]
+) -> tuple[Order, ...]:
     """An order for each thing and its colour; the first has the seed of the whole."""
     seeds = [order.seed, *(derive("layer", order.seed, place) for place in range(1, len(parts)))]
     return tuple(
         replace(order, seed=seed, said=studio.said(what, style), tint=tint)
-        for seed, (what, tint) in zip(seeds, parts, strict=True)
+        for seed, (what, tint), style in zip(seeds, parts, styles, strict=True)
     )
+
+
+def in_styles(studio: Studio, order: Order, names: Sequence[str]) -> Order:
+    """The things of a scene in the styles that its recipe tells; as they are where it tells none."""
+    if len(names) != len(order.layers):
+        return order
+    ids = [torch.tensor([studio.style_id(name)]) for name in names]
+    layers = [replace(one, said=replace(one.said, style=i)) for one, i in zip(order.layers, ids, strict=True)]
+    return replace(order, layers=tuple(layers))
 
 
 def attempts(order: Order) -> list[Order]:
@@ -238,14 +255,20 @@ def likest_style(studio: Studio, picture: Material) -> str:
     return studio.index.style_of(studio.embed(framed(picture.rgba, studio.painter.size, lift=True)))
 
 
-def freed(studio: Studio, commission: Commission, seed: int) -> int:
-    """No style was named: the painter's own default, or under chaos, ever more often, one by the seed."""
+def freed(studio: Studio, commission: Commission, seed: int, what: Reading) -> int:
+    """No style was named: the painter's own default, or under chaos, ever more often, one by the seed.
+
+    What it knows in other styles only is left to any: a style in which a thing was never drawn makes it a blob.
+    """
     chance = generator("picture", seed, "style")
     wild, place = torch.rand(2, generator=chance).tolist()
     if wild < commission.chaos / 100:
         return int(place * len(studio.styles)) if studio.styles else studio.any_style
     default = studio.shipped.default_style
-    return studio.style_id(default) if default and not commission.inputs else studio.any_style
+    if not default or commission.inputs:
+        return studio.any_style
+    drawn = studio.known(canonical(what))
+    return studio.any_style if drawn and default not in drawn else studio.style_id(default)
 
 
 def recipe_of(
@@ -253,19 +276,20 @@ def recipe_of(
     commission: Commission,
     way: Way,
     seed: int,
-    style: int,
+    styles: Sequence[int],
     place: Ground | Spot | None,
     reading: Reading,
     scene: Scene | None,
     parts: Sequence[tuple[Reading, str]],
 ) -> Recipe:
     extra: dict[str, Any] = commission.plain()
-    extra["drawn_as"] = [*studio.styles, ANY][style]
+    named = [*studio.styles, ANY]
+    extra["drawn_as"] = named[styles[0]]
     light = reading.plain()
     tinted = [f"{tint} {in_words(what)}" for what, tint in parts if tint]
     if not (scene or tinted):
         extra.pop("layers", None)
-    light |= {"layers": scene.plain()} if scene else {}
+    light |= {"layers": scene.plain(), "drawn": [named[one] for one in styles]} if scene else {}
     light |= {"tinted": tinted} if tinted else {}
     extra["reading"] = light | {"words": light["words"][:MOST_WORDS]}
     size = place.size if place else (commission.side, commission.side)

@@ -9,7 +9,7 @@ from danqing.api.act import Act, act
 from danqing.api.commissions import Commission, from_recipe, weighted
 from danqing.api.materials import Source, material
 from danqing.api.models import Model, load
-from danqing.api.orders import orders
+from danqing.api.orders import in_styles, orders
 from danqing.api.painting import sample
 from danqing.api.studios import any_painter
 from danqing.api.texttopicture import fulfilled
@@ -71,6 +71,8 @@ def painted_again(
     free = commission.style is None and commission.style_ref is None
     if drawn and free and wanted[0].recipe.extra.get("drawn_as") != drawn:
         wanted = orders(studio, replace(commission, style=drawn), 1, recipe.seed)  # the painter's default was another
+    if wanted[0].scene:
+        wanted = [in_styles(studio, wanted[0], recipe.extra.get("reading", {}).get("drawn", ()))]
     if wanted[0].recipe.extra.get("parts") != recipe.extra.get("parts"):
         raise UsageError(f"The picture was made with {recipe.extra.get('parts')}; the files here are others.")
     made: dict[int, Picture] = {}

@@ -1,5 +1,6 @@
 """A painter that is ready: its weights, the words it knows, the pictures it learned from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
@@ -19,6 +20,7 @@ from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import Shipped, read_painter
 from danqing.words.lexicon import PAD, Lexicon, Own, unlearned
 from danqing.words.reading import Reading, read
+from danqing.words.scenes import canonical
 
 SHIPPED = "painter"
 """folder in danqing/models"""
@@ -70,13 +72,28 @@ class Studio:
         return read(prompt, self.lexicon)
 
     @cached_property
-    def names(self) -> frozenset[tuple[str, ...]]:
-        """What the pictures it learned from are called, in canonical words; nothing where it has no index."""
+    def drawn(self) -> Mapping[str, frozenset[str]]:
+        """English name of a picture that it learned from -> styles; nothing where it has no index."""
+        found: dict[str, set[str]] = {}
         try:
-            named = {one.name_en for one in self.index.entries}
-            return frozenset(tuple(token for token, _ in self.read(name).tokens) for name in named)
+            for one in self.index.entries:
+                found.setdefault(one.name_en, set()).add(one.style)
         except NotFoundError:
-            return frozenset()
+            return {}
+        return {name: frozenset(styles) for name, styles in found.items()}
+
+    def known(self, words: tuple[str, ...]) -> frozenset[str]:
+        """The styles in which something was drawn that is called so, in canonical words; none where nothing is.
+
+        Reading all names would take half a second: only those that hold one of the words are looked at.
+        """
+        like = [name for name in self.drawn if any(word in name.lower() for word in words)]
+        return frozenset().union(*(self.drawn[name] for name in like if canonical(self.read(name)) == words))
+
+    @cached_property
+    def names(self) -> frozenset[tuple[str, ...]]:
+        """What the pictures it learned from are called, in canonical words."""
+        return frozenset(words for name in self.drawn if (words := canonical(self.read(name))))
 
     @cached_property
     def things(self) -> frozenset[str]:

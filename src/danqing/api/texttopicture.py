@@ -98,7 +98,8 @@ class Wishes(Look, total=False):
     tile: bool
     """edges that meet"""
     layers: bool
-    """several things ("two cats", "a dog and a hat") are painted one by one and laid together; True if left out"""
+    """several things ("two cats", "a dog and a hat") are painted one by one and laid together, a thing with a colour
+    ("a purple cat") is coloured after it was painted; True if left out"""
     tries: int | None
     """1 .. 16: so often each picture is painted, and what fits the words best is kept; None is the painter's own (3)"""
     image: Source | None

@@ -89,7 +89,7 @@ def paint(
     svg: Svg = False,
     tile: Annotated[bool, typer.Option("--tile", help="Edges that meet.")] = False,
     whole: Annotated[
-        bool, typer.Option("--whole", help="Several things in one go, not one by one and laid together.")
+        bool, typer.Option("--whole", help="All words in one go: no things one by one, no colours laid on.")
     ] = False,
     tries: Annotated[
         int | None, typer.Option(help="Paint each picture so often and keep what fits the words best; 3 if left out.")
@@ -282,8 +282,8 @@ def paint_one(
     truth.show(talk, studio, reading)
     if wanted[0].scene:
         talk.note(f"Painted one by one: {' + '.join(wanted[0].scene.plain())}; --whole paints them in one go.")
-    elif wanted[0].recipe.extra["reading"].get("tinted"):
-        talk.note(f"Coloured afterwards: {wanted[0].recipe.extra['reading']['tinted'][0]}; --whole leaves it to words.")
+    elif tinted := wanted[0].recipe.extra.get("reading", {}).get("tinted"):
+        talk.note(f"Coloured afterwards: {tinted[0]}; --whole leaves it to words.")
     folder = folder_of(studio, out)
     document = carry_out(talk, studio, wanted, [name] * n, folder, finish)
     tell(talk, document, folder)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from danqing.errors import UsageError
@@ -21,6 +22,7 @@ MOST_TOKENS = 24
 SILENT = Meaning((), "known")
 """of a word that is understood and needs no drawing"""
 QUALITY = QUALITIES | COLOURS.keys()
+MEASURES = frozenset((word,) for word in ("slice", "piece", "pair", "bunch"))
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,16 @@ def read(prompt: str, lexicon: Lexicon | None = None) -> Reading:
         Word(text[start:stop], meaning.tokens, meaning.how, weights[start], _near(meaning))
         for start, stop, meaning in _scan(text, weights, lexicon)
     ]
-    return _fitted(words)
+    return _fitted(_counted(words))
+
+
+def _counted(words: list[Word]) -> list[Word]:
+    """English measure words ("a slice of pizza") say no more than Chinese ones (一片披萨), and are silent like them."""
+    out = list(words)
+    for place, (one, other) in enumerate(itertools.pairwise(words)):
+        if one.tokens in MEASURES and other.tokens == ("of",) and place + 2 < len(words):
+            out[place], out[place + 1] = replace(one, tokens=()), replace(other, tokens=())
+    return out
 
 
 def clean(prompt: str) -> str:

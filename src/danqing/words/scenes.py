@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from danqing.words.chinese import AT, PLACES, is_han
 from danqing.words.colours import COLOURS
+from danqing.words.forms import listed
 from danqing.words.reading import QUALITY, Reading, Word
 
 RELATIONS = {
@@ -27,6 +28,14 @@ SIZES = frozenset(("small", "tiny", "little", "big", "large", "huge"))
 GROUND = "background"
 LINKS = frozenset(("of", "the", "a", "in", "on", "with", "and", "colour", "front", "before"))
 """canonical words that only join"""
+PEOPLE = listed(
+    """person people man woman boy girl baby child kid adult lady guy teenager elder prince princess king queen bride
+    groom doctor nurse teacher student worker farmer cook chef police officer soldier pilot astronaut artist singer
+    dancer human family couple hand skin"""
+)
+"""whose colour is said in another sense"""
+FRUITY = frozenset(("tree", "juice", "slice", "fruit", "peel", "blossom", "jam"))
+"""beside which orange is a fruit"""
 
 
 @dataclass(frozen=True)
@@ -75,20 +84,32 @@ def scene_of(reading: Reading, is_thing: Callable[[str], bool]) -> Scene | None:
     return Scene(tuple((Reading(tuple(what)), n) for what, n in groups), relation, ground)
 
 
-def coloured(reading: Reading, names: Container[tuple[str, ...]]) -> tuple[Reading, str]:
+def coloured(
+    reading: Reading, known: Callable[[tuple[str, ...]], object], unwanted: Container[str] = ()
+) -> tuple[Reading, str]:
     """A thing without the colour that is said of it, and that colour ("purple cat", 紫色的猫 -> cat, purple).
 
-    The words as they are, and "", where there is no such colour, where both together are a name of their own ("red
-    heart"), or where what is left is none. `names`: canonical words of all things that are known.
+    The words as they are, and "", where it is not plainly so: no colour or several, other words that join or that are
+    not understood, both together a name of their own ("red heart"), no known thing left, or a person. White is lost
+    on paper, and the painter shades it. `known`: whether canonical words are the name of a thing; `unwanted`: colours
+    to keep away from.
     """
-    found = [(token, weight) for token, weight in reading.tokens if token in COLOURS]
-    if len(found) != 1 or found[0][1] != 1 or canonical(reading) in names:
-        return reading, ""
-    tint = found[0][0]
+    nothing = reading, ""
+    found = [(token, word) for word in reading.words for token in word.tokens if token in COLOURS]
+    if len(found) != 1 or reading.left_out or any(word.how == "ignored" for word in reading.words):
+        return nothing
+    tint, said = found[0]
+    if tint == "white" or tint in unwanted or said.weight != 1 or (said.how == "near" and len(said.tokens) > 1):
+        return nothing
+    if any((LINKS - {"colour"}) & set(word.tokens) for word in reading.words):
+        return nothing
     plain = [replace(word, tokens=tuple(one for one in word.tokens if one != tint)) for word in reading.words]
     rest, count = counted(plain)
     left = Reading(tuple(word for word in rest if not linking(word)))
-    return (reading, "") if count > 1 or canonical(left) not in names else (left, tint)
+    words = canonical(left)
+    if count > 1 or not words or PEOPLE & set(words) or (tint == "orange" and FRUITY & set(words)):
+        return nothing
+    return (left, tint) if known(words) and not known(canonical(reading)) else nothing
 
 
 def canonical(what: Reading) -> tuple[str, ...]:

@@ -120,17 +120,20 @@ def in_colour(rgba: np.ndarray, word: str, rng: np.random.Generator) -> np.ndarr
     found = ruler(rgba)
     if found is None or colour_words(rgba)[:1] == [word]:
         return rgba
-    return painted(rgba, paint_as(rgba, word, rng) or Paint(found.lch, anchor(word), word))
+    return painted(rgba, paint_as(rgba, word, rng) or Paint(found.lch, anchor(word), word), deep=True)
 
 
-def painted(rgba: np.ndarray, paint: Paint) -> np.ndarray:
-    """(H, W, 4) uint8 with premultiplied alpha -> the same, painted. Other colours, eyes and outlines stay."""
+def painted(rgba: np.ndarray, paint: Paint, deep: bool = False) -> np.ndarray:
+    """(H, W, 4) uint8 with premultiplied alpha -> the same, painted. Other colours, eyes and outlines stay.
+
+    `deep`: where a light grey becomes darker, what lies between it and its outlines does too: no pale rings.
+    """
     made = rgba.copy()
     seen = rgba[..., 3] > 0
     points = rgba[seen]
     alpha = points[:, 3:].astype(np.float32)
     lab = _lab(points[:, :3] / alpha)
-    rgb = _rgb(_repainted(lab, paint))
+    rgb = _rgb(_deepened(lab, _repainted(lab, paint), paint) if deep else _repainted(lab, paint))
     made[seen, :3] = np.minimum(rgb * alpha + 0.5, alpha).astype(np.uint8)
     return made
 
@@ -147,6 +150,18 @@ def _repainted(lab: np.ndarray, paint: Paint) -> np.ndarray:
     fade = 1 - np.clip((wanted[:, 0] - 0.85) / 0.3, 0, 0.7)  # near white there is no room for colour
     wanted[:, 1:] = to_chroma * fade[:, None] * (along[:, None] * toward + across[:, None] * toward[::-1] * [-1, 1])
     return lab + mine[:, None] * (wanted - lab)
+
+
+def _deepened(lab: np.ndarray, made: np.ndarray, paint: Paint) -> np.ndarray:
+    """Greys darker than the one that was painted over, no lighter than it has become."""
+    light, chroma, _ = paint.source
+    if chroma >= GREY or paint.target[0] >= light:
+        return made
+    grey = _smooth((2.2 * GREY - np.hypot(lab[:, 1], lab[:, 2])) / GREY) * (lab[:, 0] < light)
+    most = lab[:, 0] * paint.target[0] / light
+    made = made.copy()
+    made[:, 0] += grey * (np.minimum(made[:, 0], most) - made[:, 0])
+    return made
 
 
 def _compressed(centre: float, offset: np.ndarray) -> np.ndarray:

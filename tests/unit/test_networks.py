@@ -11,7 +11,7 @@ from danqing.families.diffusion.model import DiffusionConfig
 from danqing.families.gan.model import NETS, GanConfig, build
 from danqing.nn import precision
 from danqing.nn.classic import Down, Up, halvings
-from danqing.nn.layers import FEW, Dropout, Labels, Waves, attend, doubled, patches, picture
+from danqing.nn.layers import FEW, FEW_TO_LEARN, Dropout, Labels, Waves, attend, doubled, patches, picture
 from danqing.nn.transformer import Transformer
 from danqing.nn.unet import UNet
 
@@ -105,7 +105,7 @@ def test_spectral_norm_holds_the_critic() -> None:
     torch.testing.assert_close(torch.stack(found), torch.ones(2), rtol=0.05, atol=0)
 
 
-@pytest.mark.parametrize("tokens", [5, FEW, FEW + 1])
+@pytest.mark.parametrize("tokens", [5, FEW, FEW + 1, FEW_TO_LEARN + 1])
 @pytest.mark.parametrize("learning", [False, True])
 def test_attention_written_out_is_the_fused_one(tokens: int, learning: bool) -> None:
     g = torch.Generator().manual_seed(0)
@@ -114,7 +114,10 @@ def test_attention_written_out_is_the_fused_one(tokens: int, learning: bool) -> 
     there[:, 0] = True
     for mask in (None, there):
         wanted = F.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask[:, None, None])
-        torch.testing.assert_close(attend(q, k, v, mask), wanted, atol=1e-5, rtol=1e-4)
+        made = attend(q, k, v, mask)
+        torch.testing.assert_close(made, wanted, atol=1e-5, rtol=1e-4)
+        if learning:
+            assert (type(made.grad_fn) is type(wanted.grad_fn)) is (tokens > FEW_TO_LEARN), "which way it went"
 
 
 def test_waves_tell_times_apart() -> None:

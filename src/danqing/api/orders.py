@@ -97,9 +97,10 @@ def orders_of_studio(studio: Studio, commission: Commission, n: int, seed: int) 
     unwanted = studio.read(commission.negative)
     parts = [uncoloured(studio, commission, what, unwanted) for what in things]
     unsaid = studio.said(unwanted, studio.any_style)
+    defaults = [default_of(studio, commission, what) if named is None else named for what, _ in parts]
     made = []
     for one in range(seed, seed + n):
-        styles = [named if named is not None else freed(studio, commission, one, what) for what, _ in parts]
+        styles = defaults if named is not None else [freed(studio, commission, one, style) for style in defaults]
         recipe = recipe_of(studio, commission, way, one, styles, ground or spot, reading, scene, parts)
         order = Order(one, way, commission, studio.said(reading, styles[0]), unsaid, start, ground, spot, recipe, scene)
         layers = in_layers(studio, order, parts, styles)
@@ -255,20 +256,25 @@ def likest_style(studio: Studio, picture: Material) -> str:
     return studio.index.style_of(studio.embed(framed(picture.rgba, studio.painter.size, lift=True)))
 
 
-def freed(studio: Studio, commission: Commission, seed: int, what: Reading) -> int:
-    """No style was named: the painter's own default, or under chaos, ever more often, one by the seed.
+def default_of(studio: Studio, commission: Commission, what: Reading) -> int:
+    """The style of a thing where none is named: the painter's own default.
 
     What it knows in other styles only is left to any: a style in which a thing was never drawn makes it a blob.
     """
-    chance = generator("picture", seed, "style")
-    wild, place = torch.rand(2, generator=chance).tolist()
-    if wild < commission.chaos / 100:
-        return int(place * len(studio.styles)) if studio.styles else studio.any_style
     default = studio.shipped.default_style
     if not default or commission.inputs:
         return studio.any_style
     drawn = studio.known(canonical(what))
     return studio.any_style if drawn and default not in drawn else studio.style_id(default)
+
+
+def freed(studio: Studio, commission: Commission, seed: int, default: int) -> int:
+    """No style was named: the default, or under chaos, ever more often, one by the seed."""
+    chance = generator("picture", seed, "style")
+    wild, place = torch.rand(2, generator=chance).tolist()
+    if wild < commission.chaos / 100:
+        return int(place * len(studio.styles)) if studio.styles else studio.any_style
+    return default
 
 
 def recipe_of(

@@ -23,6 +23,7 @@ SILENT = Meaning((), "known")
 """of a word that is understood and needs no drawing"""
 QUALITY = QUALITIES | COLOURS.keys()
 MEASURES = frozenset((word,) for word in ("slice", "piece", "pair", "bunch"))
+"""tokens of an English measure word; before "of" it is no thing of its own"""
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,10 @@ def read(prompt: str, lexicon: Lexicon | None = None) -> Reading:
         Word(text[start:stop], meaning.tokens, meaning.how, weights[start], _near(meaning))
         for start, stop, meaning in _scan(text, weights, lexicon)
     ]
-    return _fitted(_counted(words))
+    return _fitted(_unmeasured(words))
 
 
-def _counted(words: list[Word]) -> list[Word]:
+def _unmeasured(words: list[Word]) -> list[Word]:
     """English measure words ("a slice of pizza") say no more than Chinese ones (一片披萨), and are silent like them."""
     out = list(words)
     for place, (one, other) in enumerate(itertools.pairwise(words)):

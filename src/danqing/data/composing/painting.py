@@ -133,7 +133,8 @@ def painted(rgba: np.ndarray, paint: Paint, deep: bool = False) -> np.ndarray:
     points = rgba[seen]
     alpha = points[:, 3:].astype(np.float32)
     lab = _lab(points[:, :3] / alpha)
-    rgb = _rgb(_deepened(lab, _repainted(lab, paint), paint) if deep else _repainted(lab, paint))
+    made_lab = _repainted(lab, paint)
+    rgb = _rgb(_deepened(lab, made_lab, paint) if deep else made_lab)
     made[seen, :3] = np.minimum(rgb * alpha + 0.5, alpha).astype(np.uint8)
     return made
 

@@ -31,7 +31,7 @@ def prior_loss(prior: Prior, batch: Batch, now: Now) -> Tensor:
 
 
 def noisy_times(chance: Chance, rows: int) -> Tensor:
-    """(rows,) t = sigmoid(N(-1, 1.2)): it is in noise that words decide; late times the closed form does well alone."""
+    """(rows,) t = sigmoid(N(-1, 1.2)): it is in noise that words decide what a picture shows."""
     return torch.sigmoid(chance.normal(rows) * 1.2 - 1.0)
 
 

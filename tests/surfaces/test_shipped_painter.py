@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ from danqing import api
 from danqing.api.painter_exam import Lineup, channels_first
 from danqing.cli import main
 from danqing.evaluate.words import WordJudge
+from danqing.families.text2image.imagining import nothing_said
+from danqing.families.text2image.painter import Manner
 from danqing.images.alpha import premultiplied
+from danqing.nn.chance import picture_generators
 
 NAMES = (
     "red heart", "panda", "frog", "pizza", "red apple", "snowman", "rocket", "tree", "umbrella", "star", "hamburger",
@@ -132,6 +136,22 @@ def test_the_card_says_what_it_learned_from(studio: api.Studio) -> None:
         "MIT", "Apache-2.0", "CC0-1.0", "CC-PDDC", "CC-BY-3.0", "CC-BY-4.0",
     }  # fmt: skip
     assert len(studio.index.entries) == data["pictures"] and all(entry.licence for entry in studio.index.entries)
+
+
+def test_the_decoder_hears_time_doubt_and_style(studio: api.Studio) -> None:
+    """A steering that has died paints good pictures still, from the cells of the embedding alone."""
+    painter, said = studio.painter, studio.said(studio.read("panda"), 0)
+    chance = picture_generators(0, 1)
+    e = painter.imagine(said, nothing_said(said, len(studio.styles)), Manner(), chance)
+    asked, z = painter.asked(e, said, Manner(), 0.5, chance), torch.randn(1, 8, 16, 16)
+    at, rest = torch.tensor([0.3]), torch.zeros(1)
+
+    def guess(t: torch.Tensor, **other: torch.Tensor) -> torch.Tensor:
+        return painter.decoder(z, t, rest, rest, replace(asked, **other))
+
+    usual = guess(at)
+    others = [guess(at + 0.1), guess(at, doubt=asked.doubt + 0.4), guess(at, style=asked.style + 1)]
+    assert all((other - usual).abs().mean() > 0.003 for other in others)
 
 
 def test_weights_are_under_their_limit(studio: api.Studio) -> None:

@@ -62,10 +62,10 @@ def test_a_painter_comes_back(painter_folder: Path) -> None:
     assert not any(value.requires_grad for value in shipped.painter.parameters())
 
 
-def test_a_painter_with_the_prior_of_before_is_refused_by_its_name(painter_folder: Path, tmp_path: Path) -> None:
+def test_a_painter_of_before_is_refused(painter_folder: Path, tmp_path: Path) -> None:
     tensors, card, _ = load_model(painter_folder)
-    prior = {name: value for name, value in card.config["prior"].items() if name != "components"}
-    save_model(tmp_path, tensors, replace(card, config={**card.config, "prior": prior}))
+    config = {name: value for name, value in card.config.items() if name != "format"}
+    save_model(tmp_path, tensors, replace(card, config=config))
     with pytest.raises(BadWeightsError, match="older Danqing"):
         read_painter(tmp_path)
 

@@ -287,6 +287,18 @@ def test_without_its_embedding_the_decoder_ignores_it() -> None:
     assert (one - other).abs().max() > 1e-4
 
 
+def test_no_part_of_the_steering_drowns_the_others() -> None:
+    """What grows a thousandfold is as loud as before, so the steering cannot die of it."""
+    decoder = woken(Decoder(DECODER)).eval()
+    z, t, want, nothing = torch.randn(2, 4, 16, 16), torch.tensor([0.2, 0.7]), asked(2, SHAPE.total), torch.zeros(2)
+    before = decoder(z, t, nothing, nothing, want)
+    with torch.no_grad():
+        for layer in (decoder.guide.mlp[2], decoder.time.mlp[2]):
+            layer.weight *= 1000
+            layer.bias *= 1000
+    torch.testing.assert_close(decoder(z, t, nothing, nothing, want), before, atol=1e-4, rtol=1e-3)
+
+
 def test_guidance_of_one_is_the_plain_guess() -> None:
     decoder = woken(Decoder(DECODER)).eval()
     z, t, want = torch.randn(2, 4, 16, 16), torch.tensor([0.2, 0.7]), asked(2, SHAPE.total)

@@ -296,10 +296,10 @@ def test_guidance_and_chaos_by_their_rule(studio: api.Studio) -> None:
     def way(**wishes: Any) -> Any:
         return orders(studio, Commission("cat", **wishes), 1, 0)[0].way
 
-    assert way().manner.prior_guidance == 2.5 and way().noise == 0 and way().manner.guidance == 3
-    assert way(guidance=6, chaos=50).manner.prior_guidance == 2.5 and way(chaos=50).noise == pytest.approx(0.175)
+    assert way().manner.prior_guidance == 2 and way().noise == 0 and way().manner.guidance == 3
+    assert way(guidance=6, chaos=50).manner.prior_guidance == 2 and way(chaos=50).noise == pytest.approx(0.175)
     assert way(chaos=100).manner.prior_guidance == 1 and way(chaos=100).noise == pytest.approx(0.35)
-    assert way().manner.calm == pytest.approx(0.7) and way(chaos=100).manner.calm == 1
+    assert way().manner.calm == pytest.approx(0.5) and way(chaos=100).manner.calm == way(chaos=100).manner.doubt == 1
     assert way(steps=8).manner.jumps and way(steps=8).manner.steps == 8 and way().manner.steps == 4
     assert not way(steps=9).manner.jumps and way(tile=True).manner.tile
 

@@ -166,15 +166,16 @@ def attempts(order: Order) -> list[Order]:
 
 
 def way_of(studio: Studio, commission: Commission) -> Way:
-    """Words are followed by 1 + guidance / 2 (3 -> 2.5).
+    """Words are followed by 1 + guidance / 3 (3 -> 2).
 
-    Chaos takes that back to 1, makes the noise that embeddings are imagined from as large as in training, and puts
-    noise on them.
+    Chaos takes that back to 1, makes the noise that embeddings are imagined from as large as in training, doubts them
+    wholly, and puts noise on them.
     """
     calm = 1 - commission.chaos / 100
     steps, jumps = steps_of(studio, commission.steps)
-    noise = 1 - (1 - Manner.calm) * calm
-    manner = Manner(steps, jumps, calm=noise, prior_guidance=1 + commission.closely / 2 * calm, tile=commission.tile)
+    noise, doubt = (1 - (1 - usual) * calm for usual in (Manner.calm, Manner.doubt))
+    closely = 1 + commission.closely / 3 * calm
+    manner = Manner(steps, jumps, calm=noise, doubt=doubt, prior_guidance=closely, tile=commission.tile)
     masked = bool(commission.mask or commission.extend) and not commission.add
     strength = commission.strength
     if commission.image and strength is None and not commission.add:

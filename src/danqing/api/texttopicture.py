@@ -358,8 +358,8 @@ def squares(
     way, said = full[0].way, stacked([order.said for order in full])
     chance = [generator("picture", order.seed, "pixels") for order in full]
     with arithmetic(painting()):
-        e, imagined = embeddings(studio, full), 1.0 if way.revision is None else way.revision
-        made = studio.painter.render(e, said, way.manner, chance, canvas_of(full), imagined, watch).float()
+        e = embeddings(studio, full)
+        made = studio.painter.render(e, said, way.manner, chance, canvas_of(full), way.revision, watch).float()
     fits = [0.0] * len(rows) if way.tries == 1 else fitting(studio, made, full)[: len(rows)]
     return made[: len(rows)], fits
 

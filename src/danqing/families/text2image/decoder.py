@@ -83,8 +83,6 @@ class Decoder(nn.Module):
         self.config = config
         waist, shape = config.waist, config.shape
         self.time, self.span, self.guide, self.doubt = Waves(waist), Waves(waist), Waves(waist), Waves(waist)
-        zero(self.span.mlp[2])
-        zero(self.guide.mlp[2])
         self.style = nn.Embedding(config.styles + 1, waist)
         nn.init.normal_(self.style.weight, std=0.02)
         self.whole = nn.Linear(shape.whole, waist)
@@ -102,15 +100,25 @@ class Decoder(nn.Module):
         """
         known = asked.known[:, None]
         whole, cells = self.parts(asked.embedding)
-        vector = self.time(t) + self.span(span) + self.guide(guide / 8) + self.doubt(asked.doubt) * known
         said, said_cells = self.parts(asked.said)
         seen, seen_cells = self.whole(whole) + self.said_whole(said), self.cells(cells) + self.said_cells(said_cells)
-        vector = vector + self.style(asked.style) + seen * known + self.nothing * (1 - known)
+        when = level(self.time(t)) + level(self.span(span)) + level(self.guide(guide / 8))
+        what = known * (level(self.doubt(asked.doubt)) + level(seen)) + (1 - known) * level(self.nothing)
+        steer = F.silu(when + what + level(self.style(asked.style)))
         place = (seen_cells * known[:, None]).mT.unflatten(2, (GRID, GRID))
         hint = layout_of(cells, self.config.cell) * known[:, :, None, None]
-        out = self.net(flow.over(flow.unit(t, SPREAD), z) * z, F.silu(vector), place, hint).float()
+        out = self.net(flow.over(flow.unit(t, SPREAD), z) * z, steer, place, hint).float()
         return flow.from_rest(out, z, t, SPREAD)
 
     def parts(self, e: Tensor) -> tuple[Tensor, Tensor]:
         whole = self.config.whole
         return e[:, :whole], e[:, whole:].unflatten(1, (GRID * GRID, -1))
+
+
+def level(part: Tensor) -> Tensor:
+    """Rows (B, D) at one loudness.
+
+    Without it parts that hardly vary grew from step to step, until silu of the sum was 0 for every picture and neither
+    time nor style was heard (docs/decisions.md).
+    """
+    return F.rms_norm(part, part.shape[-1:])

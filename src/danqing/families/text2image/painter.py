@@ -46,8 +46,10 @@ class Manner:
     et al., arXiv 2404.07724): within what chance leaves open as good, for three quarters of the work"""
     rough: float = 0.1
     """noise put on the embedding before it is painted, 0 .. 0.4"""
-    calm: float = 0.7
+    calm: float = 0.5
     """deviation of the noise that embeddings are imagined from, 1 in training; less makes them typical and alike"""
+    doubt: float = 0.7
+    """how much of an embedding that was imagined from words the decoder takes for made up, 0 .. 1"""
     prior_steps: int = 6
     prior_guidance: float = 2.0
     """how strongly the embedding follows the words"""
@@ -101,15 +103,16 @@ class Painter(nn.Module):
         manner: Manner,
         generators: Sequence[Generator],
         canvas: Canvas | None = None,
-        imagined: float = 1.0,
+        imagined: float | None = None,
         watch: Watch | None = None,
     ) -> Tensor:
         """(B, 4, S, S) in [-1, 1] from embeddings (B, total) and the words they come from, freely or on a canvas.
 
-        `imagined`: how much of the embeddings the prior has made up, 0 (a picture's own) .. 1 (from words alone).
+        `imagined`: how much of the embeddings the prior has made up, from 0 (a picture's own); None for words alone.
         `watch` is told after every step how far it is, and how to see the pictures as they are guessed by then.
         """
-        asked, config = self.asked(e, said, manner, imagined, generators), self.decoder.config
+        doubt = manner.doubt if imagined is None else imagined
+        asked, config = self.asked(e, said, manner, doubt, generators), self.decoder.config
         z = noise(generators, config.channels, config.side, config.side)
         moments = times(manner.steps, 0.0)
         ground = free = None

@@ -34,6 +34,8 @@ REVISED = 0.5
 AT_ONCE = 32
 LEAST_IMAGINED, MOST_GUIDED, WALK = 0.2, 3.0, 6
 """of revised embeddings: the least strength, the most guidance, steps from pure noise"""
+CALM = (0.2, 0.8)
+"""of revised embeddings: deviation of the noise; embeddings to be painted are imagined from such calm noise too"""
 EMBEDDER = "embedder.safetensors"
 SHARD = 256
 """pictures between two flushes, a multiple of AT_ONCE; an interrupted pool goes on from the last"""
@@ -253,8 +255,8 @@ def write_revised(folder: Path, prior: Prior, learned: int, seed: int) -> Iterat
     """Fill `revised.npy` and `imagined.npy` for every picture made so far; yields the share that is done.
 
     Blocks of AT_ONCE pictures, in a seeded order, so that it may be stopped at any share; each is revised by one
-    strength of at least LEAST_IMAGINED, under one guidance, with one caption for each picture. `learned`: steps of the
-    prior's training; with the same number it goes on where it stopped.
+    strength of at least LEAST_IMAGINED, under one guidance, from noise of one deviation, with one caption for each
+    picture. `learned`: steps of the prior's training; with the same number it goes on where it stopped.
     """
     made, device, told = opened(folder), next(prior.parameters()).device, folder / "revised.json"
     revised = _array(folder / "revised.npy", np.float16, made.embedding.shape)
@@ -266,10 +268,11 @@ def write_revised(folder: Path, prior: Prior, learned: int, seed: int) -> Iterat
     for number, block in enumerate(order[done:], done + 1):
         rows = slice(block * AT_ONCE, min((block + 1) * AT_ONCE, len(made)))
         chance = generator("revised", seed, block)
-        one, two = torch.rand(2, generator=chance).tolist()
+        one, two, three = torch.rand(3, generator=chance).tolist()
         strength, guidance = LEAST_IMAGINED + one * (1 - LEAST_IMAGINED), 1 + two * (MOST_GUIDED - 1)
+        calm = CALM[0] + three * (CALM[1] - CALM[0])
         e = torch.from_numpy(made.embedding[rows].astype(np.float32))
-        noise, said = torch.randn(e.shape, generator=chance), said_of(made, rows, prior.config.styles, chance)
+        noise, said = calm * torch.randn(e.shape, generator=chance), said_of(made, rows, prior.config.styles, chance)
         unsaid = imagining.nothing_said(said, prior.config.styles)
         words = (said.to(device), unsaid.to(device), max(2, round(WALK * strength)), guidance)
         e = imagining.revised(prior, e.to(device), noise.to(device), strength, *words)

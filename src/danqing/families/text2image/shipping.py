@@ -1,7 +1,8 @@
 """A painter as a folder: eight-bit weights, card, the vocabulary that its word ids belong to.
 
 weights.safetensors   matrices as int8 with a fp16 scale per output channel, everything else fp16
-card.json             family "text2image"; config: prior, decoder, codec, styles, vocabulary_sha, jumps, default_style
+card.json             family "text2image"; config: format, prior, decoder, codec, styles, vocabulary_sha, jumps,
+                      default_style
 vocabulary.txt        one word a line; word i has the id i + len(RESERVED)
 index.*               what it was trained on, see index.py; not every painter has it
 """
@@ -28,6 +29,8 @@ from danqing.types import Card
 from danqing.words.lexicon import RESERVED
 
 FAMILY = "text2image"
+FORMAT = 2
+"""counted up when the same weights would paint other pictures; 2: the decoder's steering is levelled"""
 SCALE = ":scale"
 """what the name of a matrix is followed by in the name of its scales"""
 LEAST_ENTRIES = 1024
@@ -70,6 +73,7 @@ def painter_config(
         if known != came:
             raise UsageError(f"The painter was built for {known} {what}, {came} came; give those that it learned with.")
     return {
+        "format": FORMAT,
         "prior": settings.plain(prior),
         "decoder": settings.plain(decoder),
         "codec": settings.plain(painter.codec.config),
@@ -93,9 +97,9 @@ def read_painter(folder: Path) -> Shipped:
     tensors, card, sha = load_model(folder)
     if card.family != FAMILY:
         raise BadWeightsError(f"The model in '{folder}' ({card.family}) paints no words; give a folder of a painter.")
-    if "components" not in card.config.get("prior", {}):
+    if card.config.get("format") != FORMAT:
         raise BadWeightsError(
-            f"The painter in '{folder}' is of an older Danqing, whose prior was another; make or teach it again."
+            f"The painter in '{folder}' is of an older Danqing, whose networks were others; make or teach it again."
         )
     vocabulary = read_vocabulary(folder, str(card.config.get("vocabulary_sha")))
     try:

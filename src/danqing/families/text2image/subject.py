@@ -25,7 +25,7 @@ from danqing.families.text2image.gist import Gist
 from danqing.families.text2image.imagining import nothing_said, revised, stacked
 from danqing.families.text2image.losses import asked_of, noisy_times
 from danqing.families.text2image.painter import Manner, Painter
-from danqing.families.text2image.pool import AT_ONCE, LEAST_IMAGINED, WALK
+from danqing.families.text2image.pool import AT_ONCE, CALM, LEAST_IMAGINED, WALK
 from danqing.families.text2image.prior import Prior, Said
 from danqing.images.arrays import to_float, to_uint8
 from danqing.nn import flow
@@ -197,10 +197,11 @@ def imagined(prior: Prior, new: Examples, seed: int) -> Examples:
     rows = torch.arange(len(new)).split(AT_ONCE)
     for place, (some, said) in enumerate(zip(rows, parted(new.said), strict=True)):
         chance = generator("imagined", seed, place)
-        strength = LEAST_IMAGINED + float(torch.rand(1, generator=chance)) * (1 - LEAST_IMAGINED)
+        one, two = torch.rand(2, generator=chance).tolist()
+        strength, calm = LEAST_IMAGINED + one * (1 - LEAST_IMAGINED), CALM[0] + two * (CALM[1] - CALM[0])
         free = replace(said, style=torch.full_like(said.style, prior.config.styles))
         e, unsaid = new.embedding[some], nothing_said(said, prior.config.styles)
-        noise = torch.randn(e.shape, generator=chance)
+        noise = calm * torch.randn(e.shape, generator=chance)
         made.append(revised(prior, e, noise, strength, free, unsaid, max(2, round(WALK * strength)), GUIDANCE))
         shares.append(torch.full((len(e),), strength))
     return Examples(torch.cat([new.embedding, *made]), stacked([new.said] * 2), torch.cat([new.latents] * 2),

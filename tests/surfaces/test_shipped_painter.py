@@ -17,7 +17,7 @@ from danqing.evaluate.words import WordJudge
 from danqing.families.text2image.imagining import nothing_said
 from danqing.families.text2image.painter import Manner
 from danqing.images.alpha import premultiplied
-from danqing.nn.chance import picture_generators
+from danqing.nn.chance import noise, picture_generators
 
 NAMES = (
     "red heart", "panda", "frog", "pizza", "red apple", "snowman", "rocket", "tree", "umbrella", "star", "hamburger",
@@ -143,14 +143,16 @@ def test_the_decoder_hears_time_doubt_and_style(studio: api.Studio) -> None:
     painter, said = studio.painter, studio.said(studio.read("panda"), 0)
     chance = picture_generators(0, 1)
     e = painter.imagine(said, nothing_said(said, len(studio.styles)), Manner(), chance)
-    asked, z = painter.asked(e, said, Manner(), 0.5, chance), torch.randn(1, 8, 16, 16)
+    asked, z = painter.asked(e, said, Manner(), 0.5, chance), noise(chance, 8, 16, 16)
     at, rest = torch.tensor([0.3]), torch.zeros(1)
 
-    def guess(t: torch.Tensor, **other: torch.Tensor) -> torch.Tensor:
-        return painter.decoder(z, t, rest, rest, replace(asked, **other))
+    def guess(**other: torch.Tensor) -> torch.Tensor:
+        return painter.decoder(z, at, rest, rest, replace(asked, **other))
 
-    usual = guess(at)
-    others = [guess(at + 0.1), guess(at, doubt=asked.doubt + 0.4), guess(at, style=asked.style + 1)]
+    usual, others = guess(), [guess(doubt=asked.doubt + 0.4), guess(style=asked.style + 1)]
+    later = painter.decoder.time.register_forward_pre_hook(lambda _, given: (given[0] + 0.1,))  # in the steering alone
+    others.append(guess())
+    later.remove()
     assert all((other - usual).abs().mean() > 0.003 for other in others)
 
 

@@ -91,7 +91,7 @@ class Painter(nn.Module):
         self, e: Tensor, strength: float, said: Said, unsaid: Said, manner: Manner, generators: Sequence[Generator]
     ) -> Tensor:
         """Embeddings (B, total) led towards the words; `strength` 0 keeps them, 1 imagines anew."""
-        fresh, words = noise(generators, e.shape[1]), (said, unsaid)
+        fresh, words = manner.calm * noise(generators, e.shape[1]), (said, unsaid)
         return revised(self.prior, e, fresh, strength, *words, manner.prior_steps, manner.prior_guidance)
 
     # Embedding -> pixels.

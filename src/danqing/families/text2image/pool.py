@@ -21,6 +21,7 @@ from danqing.errors import NotFoundError, UsageError
 from danqing.families.text2image import imagining
 from danqing.families.text2image.codec import Codec
 from danqing.families.text2image.embedding import SIDE, Embedder, Seen, Shape, look
+from danqing.families.text2image.gist import Named
 from danqing.families.text2image.prior import STYLED, Prior, Said
 from danqing.images.writing import atomic_path, write_atomic
 from danqing.nn.chance import generator
@@ -77,11 +78,19 @@ class Pool:
     def __len__(self) -> int:
         return len(self.style)
 
-    def said(self, rows: np.ndarray, wording: np.ndarray) -> Said:
-        """The captions (wording (B,)) of rows (B,), cut to the longest of them."""
+    @property
+    def named(self) -> Named:
+        """For the closed forms of the prior. UsageError where there are no captions yet."""
+        return Named(self.worded(), self.style, self.weight, self.embedding)
+
+    def worded(self) -> np.ndarray:
         if self.tokens is None:
             raise UsageError("The pool has no captions yet; make them first.")
-        tokens = torch.from_numpy(self.tokens[rows, wording].astype(np.int64))
+        return self.tokens
+
+    def said(self, rows: np.ndarray, wording: np.ndarray) -> Said:
+        """The captions (wording (B,)) of rows (B,), cut to the longest of them."""
+        tokens = torch.from_numpy(self.worded()[rows, wording].astype(np.int64))
         tokens = tokens[:, : max(1, int((tokens != 0).sum(1).max()))]
         return Said(tokens, torch.ones(tokens.shape), torch.from_numpy(self.style[rows].astype(np.int64)))
 
@@ -262,7 +271,7 @@ def write_revised(folder: Path, prior: Prior, learned: int, seed: int) -> Iterat
     revised = _array(folder / "revised.npy", np.float16, made.embedding.shape)
     imagined = _array(folder / "imagined.npy", np.float32, (len(made),))
     known = json.loads(told.read_text()) if told.exists() else {}
-    done = known["done"] if known.get("learned") == learned else 0
+    done = known["done"] if known.get("learned") == learned and known.get("calm") == list(CALM) else 0
     blocks = -(-len(made) // AT_ONCE)
     order = torch.randperm(blocks, generator=generator("revised", seed)).tolist()
     for number, block in enumerate(order[done:], done + 1):
@@ -280,7 +289,7 @@ def write_revised(folder: Path, prior: Prior, learned: int, seed: int) -> Iterat
         if number % (SHARD // AT_ONCE) == 0 or number == blocks:
             revised.flush()
             imagined.flush()
-            write_atomic(told, json.dumps({"learned": learned, "done": number}).encode())
+            write_atomic(told, json.dumps({"learned": learned, "calm": CALM, "done": number}).encode())
             yield number / blocks
 
 

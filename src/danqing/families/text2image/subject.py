@@ -187,7 +187,7 @@ def recalled(painter: Painter, said: Said, manner: Manner, seed: int) -> Iterato
         chance = [generator("recalled", seed, place, row) for row in range(len(some.style))]
         e = painter.imagine(some, nothing_said(some, painter.prior.config.styles), manner, chance)
         latents = painter.codec.encode(painter.render(e, some, manner, chance))
-        yield Examples(e, some, latents, torch.ones(len(e)))
+        yield Examples(e, some, latents, torch.full((len(e),), manner.doubt))
 
 
 @torch.no_grad()

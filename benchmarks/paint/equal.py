@@ -151,7 +151,7 @@ def ours(made_by: Path, folder: Path, plan: School, taught: Lessons, exam: Exam,
     share = {"prior": PRIOR * minutes, "decoder": (1 - PRIOR) * minutes}
     how = {name: How(seed, budget={"minutes": share[name]}, clock=time.process_time) for name in share}
     plain = replace(made, revised=None, imagined=None)
-    list(prior_run(folder / "prior", plan, plain, None, len(taught.styles), len(taught.lexicon), how["prior"])
+    list(prior_run(folder / "prior", plan, plain, len(taught.styles), len(taught.lexicon), how["prior"])
          .from_where_it_stopped())  # fmt: skip
     prior, learned = learned_prior(folder / "prior")
     revised = folder / "pool"

@@ -98,7 +98,7 @@ def test_the_recipe_replays_with_the_taught_painter_alone(lesson: api.Lesson, tm
 
 def test_what_is_left_behind(lesson: api.Lesson) -> None:
     assert {path.name for path in lesson.file.iterdir()} == {
-        "weights.safetensors", "card.json", "vocabulary.txt", "index.safetensors", "index.jsonl", "hints.jsonl",
+        "weights.safetensors", "card.json", "vocabulary.txt", "index.safetensors", "index.jsonl",
         "before-after.png", "report.json",
     }  # fmt: skip
     report = json.loads((lesson.file / "report.json").read_text(encoding="utf-8"))

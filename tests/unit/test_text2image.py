@@ -19,7 +19,7 @@ from danqing.families.text2image.codec import Codec, CodecConfig
 from danqing.families.text2image.decoder import Asked, Decoder, DecoderConfig
 from danqing.families.text2image.embedding import GRID, Embedder, Shape, components, look, over_white
 from danqing.families.text2image.fitting import fit
-from danqing.families.text2image.gist import RIDGE, Gist, Named, with_hints
+from danqing.families.text2image.gist import RIDGE, Gist
 from danqing.families.text2image.imagining import nothing_said
 from danqing.families.text2image.painter import Canvas, Manner, Painter
 from danqing.families.text2image.prior import Prior, PriorConfig, Said
@@ -168,7 +168,7 @@ def test_the_gist_is_ridge_regression() -> None:
     tokens, style = rng.integers(0, 6, (30, 2, 3)), rng.integers(0, 2, 30)
     weight, e = rng.uniform(0.5, 2, 30), rng.normal(size=(30, 4))
     gist = Gist(6, 2, 4)
-    gist.fit(Named(tokens, style, weight, e))
+    gist.fit(tokens, style, weight, e)
 
     def row(words: list[int], manner: int) -> np.ndarray:
         x = np.zeros(6 + 3 + 1)
@@ -188,35 +188,6 @@ def test_the_gist_is_ridge_regression() -> None:
     torch.testing.assert_close(
         gist(said, torch.ones(2, 3), manner), torch.from_numpy(wanted).float(), atol=1e-4, rtol=0
     )
-
-
-def test_hints_teach_the_gist_words_and_nothing_of_their_own_look() -> None:
-    """Silhouettes are black; what a word says of shape is kept, what all of them have in common is not."""
-    rng = np.random.default_rng(0)
-    meaning, black = rng.normal(size=(8, 6)), 30 * np.ones(6)
-
-    def named(first: int, last: int, look: np.ndarray, style: int) -> Named:
-        tokens = rng.integers(first, last, (600, 1, 2))
-        e = meaning[tokens[:, 0]].sum(1) + look + 0.1 * rng.normal(size=(600, 6))
-        return Named(tokens, np.full(600, style), np.ones(600), e)
-
-    drawings, hints, gist = named(1, 5, np.zeros(6), 0), named(2, 8, black, 0), Gist(8, 1, 6)
-    gist.fit(with_hints(drawings, hints, 1))
-    found = gist.words.weight[1:].numpy()
-    apart = meaning[1:] - meaning[1:].mean(0)
-    assert np.corrcoef((found - found.mean(0)).ravel(), apart.ravel())[0, 1] > 0.95
-    said = gist(torch.tensor([[6, 7]]), torch.ones(1, 2), torch.tensor([0]))
-    assert said.abs().max() < 8, "not black"
-
-
-def test_a_word_of_hints_alone_is_silent_to_the_network(made_pool: pool.Pool) -> None:
-    prior, tokens = Prior(replace(PRIOR, words=13)), made_pool.worded()
-    hints = replace(made_pool.named, tokens=np.where(tokens, tokens + 3, 0))
-    prior.fit(made_pool.named, hints)
-    heard, meant = (table.weight.detach().abs().sum(1) > 0 for table in (prior.words, prior.gist.words))
-    alone = [token for token in np.unique(hints.tokens) if token not in tokens]
-    assert alone and meant[alone].all() and not heard[alone].any()
-    assert heard[np.unique(tokens)[1:]].all()
 
 
 def test_an_untaught_prior_guesses_the_gist_from_pure_noise() -> None:
@@ -265,7 +236,7 @@ def test_an_untaught_prior_with_its_closed_forms_beats_one_without(made_pool: po
         torch.manual_seed(0)
         prior = Prior(replace(PRIOR, words=10)).eval()
         if fitted:
-            prior.fit(made_pool.named)
+            prior.fit(made_pool.tokens, made_pool.style, made_pool.weight, made_pool.embedding)  # type: ignore[arg-type]
         batch = pool.Batches(made_pool, 200, 0, "captions").at(0)
         losses_of.append(float(losses.prior_loss(prior, batch, Now(0, 0.5, Chance(0))).detach()))
     assert losses_of[1] < 0.6 * losses_of[0]
@@ -531,7 +502,7 @@ def test_a_part_that_was_stopped_ends_with_the_same_bytes(part: str, tmp_path: P
         how = How(budget={"steps": 6})
         made = {
             "codec": lambda: codec_run(folder, PLAN, made_pool, how),
-            "prior": lambda: prior_run(folder, PLAN, made_pool, None, 2, 20, how),
+            "prior": lambda: prior_run(folder, PLAN, made_pool, 2, 20, how),
             "decoder": lambda: decoder_run(folder, PLAN, made_pool, 2, spoken_gist(), how),
         }[part]()
         events = made.from_where_it_stopped()

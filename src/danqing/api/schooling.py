@@ -34,8 +34,8 @@ from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image import losses, pool
 from danqing.families.text2image.codec import Codec, CodecConfig
 from danqing.families.text2image.decoder import Decoder, DecoderConfig
-from danqing.families.text2image.gist import Gist, Named
-from danqing.families.text2image.index import HINTS, known, write_index, write_rows
+from danqing.families.text2image.gist import Gist
+from danqing.families.text2image.index import write_index
 from danqing.families.text2image.lessons import Lessons, lessons
 from danqing.families.text2image.painter import Painter
 from danqing.families.text2image.prior import Prior, PriorConfig
@@ -46,8 +46,6 @@ from danqing.nn.chance import derive
 from danqing.train import Budget, Trainer, TrainSettings, processes
 from danqing.types import Card, Phase, Progress
 
-HINT_POOL = "hints"
-"""folder of the pool of what is not painted, but says what words mean"""
 SAVE_EVERY = 60.0
 """seconds between two savings of a part's training state"""
 
@@ -191,15 +189,14 @@ def begin(name: str, model: Any, how: How) -> None:
 # The parts.
 
 
-def prior_run(
-    folder: Path, plan: School, made: pool.Pool, hints: Named | None, styles: int, words: int, how: "How"
-) -> PartRun:
+def prior_run(folder: Path, plan: School, made: pool.Pool, styles: int, words: int, how: "How") -> PartRun:
     config = settings.read(
         PriorConfig, {**plan.prior.model, "styles": styles, "words": words}, "the recipe of the prior"
     )
     torch.manual_seed(derive("prior", how.seed))
     prior = Prior(config)
-    prior.fit(made.named, hints)
+    if made.tokens is not None:
+        prior.fit(made.tokens, made.style, made.weight, made.embedding)
     begin("prior", prior, how)
     phases = [Phase("prior", prior, partial(losses.prior_loss, prior))]
     return PartRun(folder, "prior", prior, phases, how.batches(made, "captions"), plan.prior, how)
@@ -279,13 +276,13 @@ def train_painter(
 def to_start_from(start: str | Path, taught: Lessons, plan: School) -> Shipped:
     """UsageError where the painter knows other words or styles than the lessons do, or is not of the recipe's size."""
     found = load_painter(None if str(start) == "shipped" else start).shipped
-    for what, ours, came in (
+    for what, known, came in (
         ("words", found.vocabulary, taught.lexicon.vocabulary),
         ("styles", found.styles, taught.styles),
     ):
-        if tuple(ours) != tuple(came):
+        if tuple(known) != tuple(came):
             raise UsageError(
-                f"The painter to start from knows {len(ours):,} {what}, the set has {len(came):,}, not the same; "
+                f"The painter to start from knows {len(known):,} {what}, the set has {len(came):,}, not the same; "
                 "begin without a start."
             )
     for name, part in (("codec", plan.codec), ("prior", plan.prior), ("decoder", plan.decoder)):
@@ -309,19 +306,12 @@ def make_pool(folder: Path, plan: School, taught: Lessons, how: How) -> Generato
         steps = pool.make(folder / "pool", plan.pool.count, taught.sample_at, net, shape, workers=how.workers)
         for done in steps:
             yield Progress("train", done / plan.pool.count, done)
-        if taught.hints:
-            pool.take_embedder(folder / HINT_POOL, pool.read_embedder(folder / "pool"))
-            count, sample_at = len(taught.hints.plain), taught.hints.sample_at
-            for done in pool.make(folder / HINT_POOL, count, sample_at, net, shape, workers=how.workers):
-                yield Progress("train", done / count, done)
     processes.wait(how.world, how.device)
 
 
 def make_captions(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     if how.rank == 0:
         pool.write_captions(folder / "pool", taught.captions_at, plan.pool.captions, how.workers)
-        if taught.hints:
-            pool.write_captions(folder / HINT_POOL, taught.hints.captions_at, plan.pool.captions, how.workers)
         yield Progress("train", 1.0)
     processes.wait(how.world, how.device)
 
@@ -350,8 +340,7 @@ def learned_codec(folder: Path) -> Codec:
 
 def make_prior(folder: Path, plan: School, taught: Lessons, how: How) -> Generator[Progress, None, None]:
     made = pool.opened(folder / "pool")
-    hints = pool.opened(folder / HINT_POOL).named if taught.hints else None
-    run = prior_run(folder / "prior", plan, made, hints, len(taught.styles), len(taught.lexicon), how)
+    run = prior_run(folder / "prior", plan, made, len(taught.styles), len(taught.lexicon), how)
     yield from run.from_where_it_stopped()
 
 
@@ -402,9 +391,6 @@ def make_painter(folder: Path, plan: School, taught: Lessons, how: How) -> Gener
         plain = min(len(made), len(taught.plain))
         rows = [asdict(taught.clipart.rows[i]) for i in taught.plain[:plain]]
         write_index(folder / "painter", torch.from_numpy(made.embedding[:plain].astype("float32")), rows)
-        if taught.hints:
-            rows = [asdict(taught.clipart.rows[i]) for i in taught.hints.plain]
-            write_rows(folder / "painter" / HINTS, [known(row) for row in rows])
         yield Progress("train", 1.0)
     processes.wait(how.world, how.device)
 
@@ -443,7 +429,6 @@ def painter_card(painter: Painter, plan: School, taught: Lessons, states: Mappin
             "pictures": len(taught.plain),
             "licences": taught.licences(),
             "labels": list(taught.styles),
-            **({"hints": hints_card(plan, taught.hints)} if taught.hints else {}),
         },
         seed=seed,
         steps=learned["decoder"]["step"],
@@ -453,10 +438,6 @@ def painter_card(painter: Painter, plan: School, taught: Lessons, states: Mappin
         software=software(),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-
-
-def hints_card(plan: School, hints: Lessons) -> dict[str, Any]:
-    return {"kinds": list(plan.pool.hints), "pictures": len(hints.plain), "licences": hints.licences()}
 
 
 def default_style(plan: School, taught: Lessons) -> str | None:

@@ -30,12 +30,11 @@ from danqing.errors import UsageError
 from danqing.evaluate.shipped import efficientnet_lite0
 from danqing.families.text2image import subject
 from danqing.families.text2image.imagining import nothing_said, stacked
-from danqing.families.text2image.index import HINTS, Entry, write_more
+from danqing.families.text2image.index import Entry, write_more
 from danqing.families.text2image.painter import Manner
 from danqing.families.text2image.prior import Said
 from danqing.families.text2image.shipping import painter_config, ready, write_painter
 from danqing.families.text2image.subject import Examples
-from danqing.images.writing import write_atomic
 from danqing.limits import LESSON_MINUTES
 from danqing.nn import precision
 from danqing.nn.chance import Chance, derive, generator
@@ -314,8 +313,6 @@ def keep(pupil: Pupil, old: Examples, folder: Path, seconds: float) -> Lesson:
     told(folder, report)
     write_painter(folder, painter, shipped.vocabulary, card)
     write_more(folder, pupil.base.index, pupil.shown, entries(pupil, name))
-    if (hints := pupil.base.folder / HINTS).is_file():
-        write_atomic(folder / HINTS, hints.read_bytes())  # who drew what it knows words from
     after = load_painter(folder)
     report["old_words_likeness"] = round(likeness(pupil.base, after, old), 4)
     told(folder, report)

@@ -4,13 +4,9 @@
 
 Ridge regression over the captions of the pool takes seconds and knows every word that was ever used, so the prior need
 not learn what a cat looks like on average; its flow learns what is left over: one sharp embedding instead of the mean.
-
-Silhouettes and icons name many things that nobody drew in colour. Their embeddings, moved to where drawings lie, are
-rows of the same regression: *hints* of how a windmill looks.
 """
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,39 +14,6 @@ from torch import Tensor, nn
 
 RIDGE = 10.0
 """λ, in captions of mean weight"""
-HINTED = 0.5
-"""what a hint counts beside a drawing"""
-
-
-@dataclass(frozen=True, eq=False)
-class Named:
-    """N pictures and what they are called."""
-
-    tokens: np.ndarray
-    """(N, K, L) word ids of K captions each, 0 for none"""
-    style: np.ndarray
-    """(N,) ids"""
-    weight: np.ndarray
-    """(N,) how much each counts, relative to the others"""
-    embedding: np.ndarray
-    """(N, total)"""
-
-
-def with_hints(drawings: Named, hints: Named, any_style: int) -> Named:
-    """Both, one after the other; the hints are in any style, those of each style of theirs moved to the drawings' mean.
-
-    What all silhouettes have in common, being black, is said by no word and must not be learned from one.
-    """
-    moved, mean = np.asarray(hints.embedding, np.float32), np.asarray(drawings.embedding, np.float32).mean(0)
-    for style in np.unique(hints.style):
-        rows = hints.style == style
-        moved[rows] += mean - moved[rows].mean(0)
-    return Named(
-        np.concatenate([drawings.tokens, hints.tokens]),
-        np.concatenate([drawings.style, np.full_like(hints.style, any_style)]),
-        np.concatenate([drawings.weight, np.full_like(hints.weight, HINTED)]),
-        np.concatenate([drawings.embedding, moved]),
-    )
 
 
 class Gist(nn.Module):
@@ -72,13 +35,16 @@ class Gist(nn.Module):
         return self.bias + self.style(style) + said
 
     @torch.no_grad()
-    def fit(self, named: Named) -> None:
-        """Every picture counts with each caption in its style and in any style, and once without words."""
+    def fit(self, tokens: np.ndarray, style: np.ndarray, weight: np.ndarray, embedding: np.ndarray) -> None:
+        """From captions (N, K, L), styles (N,), weights (N,) and embeddings (N, total) of N pictures.
+
+        Every picture counts with each caption in its style and in any style, and once without words.
+        """
         words, styles, total = len(self.words.weight), len(self.style.weight), len(self.bias)
         size = words + styles + 1
-        said, manner = torch.from_numpy(named.tokens).long(), torch.from_numpy(named.style).long()
-        root = torch.from_numpy(named.weight / named.weight.mean()).float().sqrt()[:, None]
-        wanted = root * torch.from_numpy(np.asarray(named.embedding, np.float32))
+        said, manner = torch.from_numpy(tokens).long(), torch.from_numpy(style).long()
+        root = torch.from_numpy(weight / weight.mean()).float().sqrt()[:, None]
+        wanted = root * torch.from_numpy(np.asarray(embedding, np.float32))
         anyone = torch.full_like(manner, styles - 1)
         wordings = [(one, s) for one in said.unbind(1) for s in (manner, anyone)]
         gram, moment = torch.zeros(size, size), torch.zeros(size, total)

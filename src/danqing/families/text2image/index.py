@@ -6,7 +6,6 @@
                         a name, which counts little what differs between drawings of one thing (style, pose)
                         style_weights (S, D), style_bias (S,): linear discriminants of the styles, sorted by name
     index.jsonl         line i: id, name_en, name_zh, style, source, licence, author of picture i
-    hints.jsonl         the same of pictures that taught it words, but not how to paint (gist.py); not searched
 
 Likeness is the cosine between centred embeddings. Rows are stored at unit length times 127; what is not int8 is fp16.
 
@@ -31,7 +30,7 @@ from torch import Tensor
 from danqing.errors import BadWeightsError, NotFoundError, UsageError
 from danqing.images.writing import write_atomic
 
-VECTORS, ROWS, HINTS = "index.safetensors", "index.jsonl", "hints.jsonl"
+VECTORS, ROWS = "index.safetensors", "index.jsonl"
 LOOKS, MEANING = 128, 64
 """numbers a picture"""
 RIDGE = 0.1
@@ -111,24 +110,16 @@ def write_index(
     """
     if len(embeddings) != len(rows) or not len(rows):
         raise UsageError(f"{len(embeddings)} embeddings and {len(rows)} rows came; give one row per embedding.")
-    plain = [asdict(row) if isinstance(row, Entry) else known(row) for row in rows]
+    known = [field.name for field in fields(Entry)]
+    plain = [asdict(row) if isinstance(row, Entry) else {key: row[key] for key in known if key in row} for row in rows]
     write_files(folder, vectors(embeddings.float(), plain, looks, meaning), plain)
-
-
-def known(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What an Entry has of a row."""
-    return {field.name: row[field.name] for field in fields(Entry) if field.name in row}
 
 
 def write_files(folder: Path, tensors: Mapping[str, Tensor], rows: Sequence[Mapping[str, Any]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / VECTORS, save(dict(tensors)))
-    write_rows(folder / ROWS, rows)
-
-
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
-    write_atomic(path, "".join(f"{line}\n" for line in lines).encode())
+    write_atomic(folder / ROWS, "".join(f"{line}\n" for line in lines).encode())
 
 
 def vectors(embeddings: Tensor, rows: Sequence[Mapping[str, Any]], looks: int, meaning: int) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ Picture i and its captions are pure functions of (seed, i). Captions in both lan
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -33,8 +32,6 @@ class Lessons:
     """rows of the set, in the order of the pool"""
     styles: tuple[str, ...]
     lexicon: Lexicon
-    hints: "Lessons | None" = None
-    """pictures that are not painted, but say what words mean; all of them plain"""
 
     @cached_property
     def stock(self) -> Stock:
@@ -86,13 +83,7 @@ class Lessons:
 
 def lessons(clipart: Clipart, settings: PoolSettings, lexicon: Lexicon | None = None) -> Lessons:
     """From the rows to learn from, of the wanted kinds, in a seeded order."""
-    lexicon = lexicon or Lexicon.load()
-    hints = chosen(clipart, settings, settings.hints, lexicon)
-    return replace(chosen(clipart, settings, settings.kinds, lexicon), hints=hints if len(hints.plain) else None)
-
-
-def chosen(clipart: Clipart, settings: PoolSettings, kinds: Sequence[str], lexicon: Lexicon) -> Lessons:
-    rows = [i for i in clipart.chosen("train") if clipart.rows[i].kind in kinds]
+    rows = [i for i in clipart.chosen("train") if clipart.rows[i].kind in settings.kinds]
     order = torch.randperm(len(rows), generator=generator("lessons", settings.seed)).numpy()
     styles = tuple(sorted({clipart.rows[i].style for i in rows}))
-    return Lessons(settings, clipart, np.asarray(rows, int)[order], styles, lexicon)
+    return Lessons(settings, clipart, np.asarray(rows)[order], styles, lexicon or Lexicon.load())

@@ -21,7 +21,6 @@ from danqing.errors import NotFoundError, UsageError
 from danqing.families.text2image import imagining
 from danqing.families.text2image.codec import Codec
 from danqing.families.text2image.embedding import SIDE, Embedder, Seen, Shape, look
-from danqing.families.text2image.gist import Named
 from danqing.families.text2image.prior import STYLED, Prior, Said
 from danqing.images.writing import atomic_path, write_atomic
 from danqing.nn.chance import generator
@@ -78,19 +77,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self.style)
 
-    @property
-    def named(self) -> Named:
-        """For the closed forms of the prior. UsageError where there are no captions yet."""
-        return Named(self.worded(), self.style, self.weight, self.embedding)
-
-    def worded(self) -> np.ndarray:
-        if self.tokens is None:
-            raise UsageError("The pool has no captions yet; make them first.")
-        return self.tokens
-
     def said(self, rows: np.ndarray, wording: np.ndarray) -> Said:
         """The captions (wording (B,)) of rows (B,), cut to the longest of them."""
-        tokens = torch.from_numpy(self.worded()[rows, wording].astype(np.int64))
+        if self.tokens is None:
+            raise UsageError("The pool has no captions yet; make them first.")
+        tokens = torch.from_numpy(self.tokens[rows, wording].astype(np.int64))
         tokens = tokens[:, : max(1, int((tokens != 0).sum(1).max()))]
         return Said(tokens, torch.ones(tokens.shape), torch.from_numpy(self.style[rows].astype(np.int64)))
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from danqing.families.text2image.embedding import Shape
-from danqing.families.text2image.gist import Gist, Named, with_hints
+from danqing.families.text2image.gist import Gist
 from danqing.families.text2image.remainder import Remainder
 from danqing.nn import flow
 from danqing.nn.chance import generator
@@ -108,22 +108,16 @@ class Prior(nn.Module):
             return gist + self.remainder.guess(u, t, out)
 
     @torch.no_grad()
-    def fit(self, drawings: Named, hints: Named | None = None) -> None:
-        """The closed forms. Hints say to the gist what words mean; what is left over is learned from drawings alone.
-
-        A word that only hints know says nothing to the network, instead of what chance put there.
-        """
-        self.gist.fit(with_hints(drawings, hints, self.config.styles) if hints else drawings)
-        said, chance, rest = torch.from_numpy(drawings.tokens[:, 0]).long(), generator("remainder"), []
+    def fit(self, tokens: np.ndarray, style: np.ndarray, weight: np.ndarray, embedding: np.ndarray) -> None:
+        """The closed forms, from captions (N, K, L), styles (N,), weights (N,) and embeddings (N, total)."""
+        self.gist.fit(tokens, style, weight, embedding)
+        said, chance, rest = torch.from_numpy(tokens[:, 0]).long(), generator("remainder"), []
         told = torch.rand(len(said), generator=chance) < STYLED
-        manner = torch.where(told, torch.from_numpy(drawings.style).long(), self.config.styles)
+        manner = torch.where(told, torch.from_numpy(style).long(), self.config.styles)
         for rows in torch.arange(len(said)).split(4096):
             gist = self.gist(said[rows], torch.ones(said[rows].shape), manner[rows])
-            rest.append(torch.from_numpy(np.asarray(drawings.embedding[rows.numpy()], np.float32)) - gist)
-        self.remainder.fit(torch.cat(rest), torch.from_numpy(np.asarray(drawings.weight, np.float32)))
-        heard = torch.zeros(len(self.words.weight), 1)
-        heard[torch.from_numpy(np.unique(drawings.tokens)).long()] = 1
-        self.words.weight *= heard
+            rest.append(torch.from_numpy(np.asarray(embedding[rows.numpy()], np.float32)) - gist)
+        self.remainder.fit(torch.cat(rest), torch.from_numpy(np.asarray(weight, np.float32)))
 
 
 class Reader(nn.Module):

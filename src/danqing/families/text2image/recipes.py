@@ -18,9 +18,7 @@ class PoolSettings:
     """wordings of each"""
     seed: int = 0
     kinds: tuple[str, ...] = ("drawing", "symbol")
-    """of the set's pictures: those that are to be painted"""
-    hints: tuple[str, ...] = ("silhouette", "icon")
-    """kinds that only say what words mean (gist.py)"""
+    """of the set's pictures; icons, silhouettes and flags are left to larger machines"""
     composed: float = 0.5
     """share of what is seen in training that is composed, the rest are plain pictures"""
     chinese: float = 0.45

@@ -1,6 +1,7 @@
 """danqing paint, vary, blend, describe, replay and info as people and scripts meet them."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from danqing.cli import main
+from danqing.cli.options import complete_models
 from danqing.cli.painted import spots, stem
 from danqing.cli.prompt_files import read_prompts
 from danqing.errors import BadInputError, DanqingError, NotFoundError, UsageError
@@ -232,6 +234,12 @@ def test_names_of_files() -> None:
     assert stem("../../etc/passwd") == "etc-passwd" and stem("") == "paint" and stem("🍎", "x") == "x"
     assert stem("很" * 100) == "很" * 40 and stem("CON: a/b\\c") == "con-a-b-c"
     assert spots(Path("nowhere"), [], []) == []
+
+
+def test_taught_painters_are_completed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, painter_folder: Path) -> None:
+    monkeypatch.setenv("DANQING_HOME", str(tmp_path))
+    shutil.copytree(painter_folder, tmp_path / "models" / "dragon")
+    assert [*complete_models("dra")] == ["dragon"]
 
 
 def test_styles_are_completed_without_torch(painter_folder: Path) -> None:

@@ -206,7 +206,9 @@ def test_a_folder_is_gone_on_with_and_broken_pictures_are_left_out(ask: Ask, fil
     ask("stylize", tmp_path / "empty", "mosaic", code=4)
 
 
-def test_a_film_keeps_its_length_its_sound_and_holds_still(ask: Ask, photo: np.ndarray, tmp_path: Path) -> None:
+@pytest.fixture
+def clip(photo: np.ndarray, tmp_path: Path) -> Path:
+    """Five frames with a hum."""
     av = pytest.importorskip("av")
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w") as film:
@@ -220,7 +222,12 @@ def test_a_film_keeps_its_length_its_sound_and_holds_still(ask: Ask, photo: np.n
         film.mux(sound.encode(noise))
         for stream in (pictures, sound):
             film.mux(stream.encode())
-    words = ("stylize", path, "mosaic", "--size", 48, "--set", "steps=[2]", "--out", tmp_path / "out")
+    return path
+
+
+def test_a_film_keeps_its_length_its_sound_and_holds_still(ask: Ask, clip: Path, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    words = ("stylize", clip, "mosaic", "--size", 48, "--set", "steps=[2]", "--out", tmp_path / "out")
     made = Path(ask(*words)["film"])
     assert made.name == "clip-mosaic.mp4"
     with av.open(str(made)) as film:
@@ -232,6 +239,18 @@ def test_a_film_keeps_its_length_its_sound_and_holds_still(ask: Ask, photo: np.n
     ask("stylize", tmp_path / "no.mp4", "mosaic", "--out", tmp_path / "out", code=4)
     ask("stylize", tmp_path / "none.mp4", "mosaic", "--out", tmp_path / "out", code=3)
     assert [one.name for one in (tmp_path / "out").iterdir()] == ["clip-mosaic.mp4"]
+
+
+def test_a_film_that_is_stopped_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    out = tmp_path / "out.mp4"
+    events = iter(api.stylize_film(clip, "mosaic", out, size=48, options={"steps": [2]}))
+    for _ in range(3):
+        next(events)
+    events.close()
+    assert not out.exists() and {one.name for one in tmp_path.iterdir()} == {"clip.mp4", "out-begun.mp4"}
+    with av.open(str(tmp_path / "out-begun.mp4")) as film:
+        assert 3 <= len([*film.decode(video=0)]) < 5
 
 
 # The fast engine that ships.

@@ -173,8 +173,8 @@ def stylize_film(
     """Every frame of a film in the manner of one or several pictures, with its sound; MP4 at `out`.
 
     The optimiser begins every frame with the one before, and the fast engine keeps the first frame's statistics, so
-    that the manner holds still. Raises MissingExtraError without PyAV, NotFoundError, BadInputError, UsageError,
-    DiskError.
+    that the manner holds still. Stopped before the end, the frames so far are kept beside it (`films.begun`). Raises
+    MissingExtraError without PyAV, NotFoundError, BadInputError, UsageError, DiskError.
     """
     before: list[Tensor] = []
     stills = [Still() for _ in range(len(wishes.get("masks") or [None]))]

@@ -27,6 +27,11 @@ def made(folder: Path) -> Path:
     return folder
 
 
+def changed(file: Path) -> int:
+    """When a file was changed last, ns; 0 where there is none."""
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
 def write_pictures(pictures: Sequence["Picture"], folder: Path, names: Sequence[str]) -> list[Path]:
     """A PNG with its recipe inside for each."""
     from danqing.images.writing import write_png

@@ -22,8 +22,11 @@ def complete_presets(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 def complete_models(incomplete: str) -> Iterator[str]:
-    """Names of trained models in runs/, then paths."""
-    yield from (path.name for path in RUNS.glob("*/") if path.name.startswith(incomplete))
+    """Names of trained models in runs/, of taught painters and fetched models, then paths."""
+    from danqing.home import fetched_names, painter_names
+
+    named = [*(path.name for path in sorted(RUNS.glob("*/"))), *painter_names(), *fetched_names()]
+    yield from (name for name in named if name.startswith(incomplete))
     yield from complete_paths(incomplete)
 
 

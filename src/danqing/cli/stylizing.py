@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from danqing.cli.files import described, made, write_pictures, write_sheet
+from danqing.cli.files import changed, described, made, write_pictures, write_sheet
 from danqing.cli.options import PICTURES, Out, complete_paths
 from danqing.cli.painted import same_recipe
 from danqing.cli.words import Talk
@@ -134,8 +134,17 @@ def several(
 
 def film(talk: Talk, source: Path, styles: Looks, wishes: dict[str, Any], folder: Path) -> dict[str, Any]:
     from danqing import api
+    from danqing.images.films import begun
 
-    path = talk.follow(api.stylize_film(source, styles, folder / f"{named(source, styles)}.mp4", **wishes))
+    wanted = folder / f"{named(source, styles)}.mp4"
+    kept = begun(wanted)
+    before = changed(kept)
+    try:
+        path = talk.follow(api.stylize_film(source, styles, wanted, **wishes), whole_steps=True)
+    except KeyboardInterrupt:
+        if changed(kept) != before:
+            raise KeyboardInterrupt(f"Stopped by Ctrl+C; the film so far is {kept}.") from None
+        raise
     talk.say(f"The film is {path}.")
     return {"film": path}
 
@@ -210,12 +219,12 @@ def teach_style(
     from danqing import api
     from danqing.home import taught_file
 
-    before = taught_file(name).stat().st_mtime_ns if taught_file(name).exists() else 0
+    before = changed(taught_file(name))
     act = api.teach_style(folder, name, steps=steps, model=model, seed=seed, again=again)
     try:
         path = talk.follow(act, whole_steps=True)
     except KeyboardInterrupt:
-        if taught_file(name).exists() and taught_file(name).stat().st_mtime_ns != before:
+        if changed(taught_file(name)) != before:
             raise KeyboardInterrupt(f"Stopped by Ctrl+C; what was learned is kept as '{name}'.") from None
         raise
     talk.say(f"'{name}' is taught: danqing stylize photo.jpg {name} ({path}).")

@@ -54,8 +54,8 @@ def write_mp4(frames: Sequence[np.ndarray], path: Path, fps: float = 12) -> None
 def redrawn(source: Path, path: Path, change: Callable[[np.ndarray], np.ndarray]) -> Iterator[float]:
     """Every frame of a film changed, its sound as it is; yields the share that is done. `change` keeps no size.
 
-    Atomic: until the last frame there is nothing at `path`. Raises MissingExtraError without PyAV, NotFoundError,
-    BadInputError for what is no film, DiskError.
+    Atomic: until the last frame there is nothing at `path`. Who closes it before (Ctrl+C) finds what is done at
+    `begun(path)`. Raises MissingExtraError without PyAV, NotFoundError, BadInputError for what is no film, DiskError.
     """
     try:
         import av
@@ -67,10 +67,22 @@ def redrawn(source: Path, path: Path, change: Callable[[np.ndarray], np.ndarray]
         try:
             with av.open(str(source)) as old, av.open(str(temporary), "w", format="mp4") as film:
                 yield from _redraw(old, film, change)
+        except (GeneratorExit, KeyboardInterrupt):
+            temporary.replace(begun(path))
+            raise
         except (av.error.FFmpegError, IndexError) as error:
             raise BadInputError(
                 f"{source} cannot be read as a film ({error}); give an MP4, MOV, MKV or WebM."
             ) from error
+
+
+def begun(path: Path) -> Path:
+    """Where the part of a film is kept that was done when it was stopped.
+
+    >>> begun(Path("a/sea-oil.mp4")).name
+    'sea-oil-begun.mp4'
+    """
+    return path.with_stem(f"{path.stem}-begun")
 
 
 def _redraw(old: Any, film: Any, change: Callable[[np.ndarray], np.ndarray]) -> Iterator[float]:
@@ -80,27 +92,30 @@ def _redraw(old: Any, film: Any, change: Callable[[np.ndarray], np.ndarray]) -> 
     heard = film.add_stream_from_template(sound) if sound else None
     codec = next(name for name in CODECS if name in av.codecs_available)
     shown = None
-    for packet in old.demux([one for one in (pictures, sound) if one]):
-        if packet.stream is sound:
-            if packet.dts is not None:
-                packet.stream = heard
-                film.mux(packet)
-            continue
-        for frame in packet.decode():
-            made = _even(change(frame.to_ndarray(format="rgb24")))
-            if shown is None:
-                shown = film.add_stream(codec, rate=pictures.average_rate or 25)
-                shown.height, shown.width, shown.pix_fmt = *made.shape[:2], "yuv420p"
-                shown.options = QUALITY if codec == "libx264" else {"qscale": "2"}
-                shown.codec_context.time_base = pictures.time_base
-            new = av.VideoFrame.from_ndarray(made, format="rgb24")
-            new.pts, new.time_base = frame.pts, pictures.time_base
-            film.mux(shown.encode(new))
-            whole = float(old.duration or 0) / av.time_base
-            yield min(1.0, float(frame.time or 0) / whole) if whole else 0.0
+    try:
+        for packet in old.demux([one for one in (pictures, sound) if one]):
+            if packet.stream is sound:
+                if packet.dts is not None:
+                    packet.stream = heard
+                    film.mux(packet)
+                continue
+            for frame in packet.decode():
+                made = _even(change(frame.to_ndarray(format="rgb24")))
+                if shown is None:
+                    shown = film.add_stream(codec, rate=pictures.average_rate or 25)
+                    shown.height, shown.width, shown.pix_fmt = *made.shape[:2], "yuv420p"
+                    shown.options = QUALITY if codec == "libx264" else {"qscale": "2"}
+                    shown.codec_context.time_base = pictures.time_base
+                new = av.VideoFrame.from_ndarray(made, format="rgb24")
+                new.pts, new.time_base = frame.pts, pictures.time_base
+                film.mux(shown.encode(new))
+                whole = float(old.duration or 0) / av.time_base
+                yield min(1.0, float(frame.time or 0) / whole) if whole else 0.0
+    finally:
+        if shown is not None:
+            film.mux(shown.encode())
     if shown is None:
         raise IndexError("it has no frames")
-    film.mux(shown.encode())
 
 
 def _encode(film: object, frames: Sequence[np.ndarray], fps: float) -> None:

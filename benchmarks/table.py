@@ -91,7 +91,7 @@ def speed(found: dict[str, Any]) -> str:
 
 def quality(found: dict[str, Any]) -> str:
     rows = ["## Quality at equal CPU time (Fashion-MNIST)", ""]
-    rows += [describe(next(iter(found.values()))["machine"]), ""]
+    rows += [seeds_of(found), ""]
     rows.append(
         "Each run gets the same CPU time, on one thread (10 minutes of two cores are 1,200 CPU seconds). FD-fmnist is "
         "the Fréchet distance on the features of the shipped judge; it is not FID. All are judged on 2,000 samples "
@@ -179,6 +179,17 @@ def line(runs: list[dict[str, Any]]) -> str:
     seen = statistics.mean(run["meta"]["pictures_seen"] for run in runs)
     minutes = runs[0]["meta"]["minutes"]
     return f"| {runs[0]['meta']['peer']}, {minutes:g} min | {len(runs)} | " + " | ".join(cells) + f" | {seen:,.0f} |"
+
+
+def seeds_of(found: dict[str, Any]) -> str:
+    """The machine of the comparisons; seeds may have run on several, of other fast precision."""
+    compared = {key: row["machine"] for key, row in found.items() if not key.startswith("gallery-")}
+    seeds: dict[str, set[str]] = {}
+    for key in sorted(compared):
+        seeds.setdefault(compared[key]["fast precision"], set()).add(key.rsplit("-", 1)[1])
+    told = "; ".join(f"{precision} for seed {', '.join(sorted(of))}" for precision, of in seeds.items())
+    machine = next(iter(compared.values()))
+    return f"Machine: {machine['cores']} cores, {machine['cpu']}; fast precision: {told}."
 
 
 def describe(machine: dict[str, Any]) -> str:

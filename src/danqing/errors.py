@@ -32,7 +32,10 @@ class NotFoundError(DanqingError):
 
 class MissingExtraError(NotFoundError):
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an extra that is not installed; run: pip install 'danqing[{extra}]'")
+        super().__init__(
+            f"{what} needs the extra '{extra}', which is not installed; run: scripts/extras {extra} (elsewhere: "
+            f"pip install 'danqing[{extra}]')."
+        )
 
 
 class BadInputError(DanqingError):

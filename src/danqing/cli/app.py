@@ -62,7 +62,7 @@ command(app, "interpolate", "danqing interpolate runs/flow-28-fashion-mnist 0 1 
 command(app, "reconstruct", "danqing reconstruct runs/conv-28-fashion-mnist bag.png shirt.jpg")(reconstruct)
 command(app, "edit", "danqing edit runs/conv-28-fashion-mnist shirt.png --add dress --subtract shirt")(edit)
 command(app, "evaluate", "danqing evaluate runs/flow-28-fashion-mnist fashion-mnist -n 2000")(evaluate)
-command(app, "info", "danqing info pictures/flow-28-fashion-mnist/sample-7.png")(info)
+command(app, "info", "danqing info pictures/flow-28-fashion-mnist/flow-28-fashion-mnist-7.png")(info)
 command(app, "replay", "danqing replay pictures/painter/cat-7.png")(replay)
 command(app, "doctor")(doctor)
 command(app, "studio", "danqing studio --open")(studio)

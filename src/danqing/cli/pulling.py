@@ -21,7 +21,7 @@ def pull_model(
 ) -> dict[str, Any]:
     """Fetch a model from the Hugging Face hub or ModelScope. Stopped, it is gone on with by the same command.
 
-    Nothing else of Danqing uses the network. HF_ENDPOINT and MODELSCOPE_ENDPOINT name mirrors.
+    HF_ENDPOINT and MODELSCOPE_ENDPOINT name mirrors.
     """
     from danqing.api.pulling import licence_to_ask, pull
 

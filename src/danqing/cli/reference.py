@@ -40,7 +40,7 @@ def commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def section(path: str, command: Any) -> str:
     own = [parameter for parameter in command.params if parameter.name not in HIDDEN]
-    words = [metavar(p) for p in own if p.param_type_name == "argument"]
+    words = [metavar(p) if p.required else f"[{metavar(p)}]" for p in own if p.param_type_name == "argument"]
     lines = [f"## {path}", "", f"    {' '.join([path, *words])} [options]", "", command.help, ""]
     if own:
         lines += ["| | | default |", "|---|---|---|", *map(row, own), ""]
@@ -50,7 +50,8 @@ def section(path: str, command: Any) -> str:
 
 
 def metavar(parameter: Any) -> str:
-    return parameter.metavar or parameter.name.upper()
+    name: str = parameter.metavar or parameter.name.upper()
+    return name.strip("[]") if parameter.param_type_name == "argument" else name
 
 
 def row(parameter: Any) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from danqing.cli.files import changed, described, made, write_pictures, write_sheet
-from danqing.cli.options import PICTURES, Out, complete_paths
+from danqing.cli.options import PICTURES, complete_paths
 from danqing.cli.painted import same_recipe
 from danqing.cli.words import Talk
 from danqing.errors import UsageError
@@ -62,7 +62,7 @@ def stylize(
     options: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the optimiser, such as steps=[60,30,15].")
     ] = None,
-    out: Out = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the pictures; pictures/stylized if left out.")] = None,
 ) -> dict[str, Any]:
     """Paint a photo, all photos of a folder, or a film in the manner of one or several pictures.
 

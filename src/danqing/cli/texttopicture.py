@@ -219,7 +219,7 @@ def describe(
     talk: Talk,
     picture: PictureFile,
     lang: Annotated[str, typer.Option(help="en or zh.")] = "en",
-    n: Count = 4,
+    n: Annotated[int, typer.Option("-n", help="How many prompts.")] = 4,
     model: ModelOption = None,
 ) -> dict[str, Any]:
     """Say what a picture shows, as prompts. They are names of training pictures that are like it."""

@@ -68,11 +68,16 @@ def test_it_is_taken_for_what_was_shown(lesson: api.Lesson) -> None:
 
 def test_old_words_stay(lesson: api.Lesson) -> None:
     assert lesson.report["old_words_likeness"] > 0.98
-    one, two = (
-        api.paint("a red apple", 1, 0, studio, style="any").result().pictures[0].pixels.astype(float)
-        for studio in (None, lesson.file)
-    )
-    assert np.abs(one - two).mean() < 6
+    one, two = (api.paint("a red apple", 1, 0, studio).result().pictures[0] for studio in (None, lesson.file))
+    assert np.abs(one.pixels.astype(float) - two.pixels).mean() < 6
+    assert one.recipe.extra["drawn_as"] == two.recipe.extra["drawn_as"] == "fluent-flat"
+
+
+def test_its_style_is_left_to_the_painter(lesson: api.Lesson) -> None:
+    """Its lessons named none; also where the default style has drawn what is painted beside it."""
+    assert api.paint("a waving bulu", 1, 0, lesson.file).result().pictures[0].recipe.extra["drawn_as"] == "any"
+    scene = api.paint("a bulu and a cat", 1, 0, lesson.file).result().pictures[0].recipe
+    assert scene.extra["reading"]["drawn"] == ["any", "fluent-flat"]
 
 
 def test_several_of_it_are_painted_one_by_one(lesson: api.Lesson) -> None:

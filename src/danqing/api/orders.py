@@ -260,12 +260,13 @@ def likest_style(studio: Studio, picture: Material) -> str:
 def default_of(studio: Studio, commission: Commission, what: Reading) -> int:
     """The style of a thing where none is named: the painter's own default.
 
-    What it knows in other styles only is left to any: a style in which a thing was never drawn makes it a blob.
+    What it knows in other styles only is left to any: a style in which a thing was never drawn makes it a blob. So is
+    what it was taught afterwards, for most of those lessons named no style.
     """
-    default = studio.shipped.default_style
-    if not default or commission.inputs:
+    default, words = studio.shipped.default_style, canonical(what)
+    if not default or commission.inputs or {*words} & {*studio.shipped.taught.values()}:
         return studio.any_style
-    drawn = studio.known(canonical(what))
+    drawn = studio.known(words)
     return studio.any_style if drawn and default not in drawn else studio.style_id(default)
 
 

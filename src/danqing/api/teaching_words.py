@@ -298,8 +298,7 @@ def keep(pupil: Pupil, old: Examples, folder: Path, seconds: float) -> Lesson:
     """Write the painter, then look at what it paints: from the file, as anyone will."""
     shipped = replace(pupil.studio.shipped, jumps=False)  # its short cuts have not learned the new word
     painter, name = ready(shipped.painter), pupil.names[0].replace("_", " ")
-    unnamed = None  # most of its lessons named no style
-    config = painter_config(painter, shipped.styles, shipped.vocabulary, False, unnamed, shipped.taught)
+    config = painter_config(painter, shipped.styles, shipped.vocabulary, False, shipped.default_style, shipped.taught)
     report: dict[str, Any] = {
         "names": list(pupil.names), "pictures": len(pupil.files), "held_out": len(pupil.held or ()),
         "minutes": round(seconds / 60, 2), "steps": pupil.steps, "held_out_loss": pupil.scores, "seed": pupil.seed,

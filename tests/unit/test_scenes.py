@@ -13,6 +13,7 @@ from danqing.api.layering import arranged, depth, framed, laid_out
 from danqing.api.orders import orders
 from danqing.api.studios import Studio
 from danqing.api.texttopicture import to_paint
+from danqing.api.wearing import eyes, head, worn
 from danqing.data.composing.boxes import Box
 from danqing.data.composing.painting import in_colour
 from danqing.images.writing import write_png
@@ -38,8 +39,11 @@ APART: dict[str, Said] = {
     "拿着气球的小女孩": ("holding", "", [("girl", 1), ("balloon", 1)]),
     "戴皇冠的青蛙": ("wearing", "", [("frog", 1), ("crown", 1)]),
     "a bear with a red hat": ("wearing", "", [("bear", 1), ("red hat", 1)]),
+    "戴墨镜的熊猫": ("wearing", "", [("panda", 1), ("sunglasses", 1)]),
+    "an owl with glasses": ("wearing", "", [("owl", 1), ("glasses", 1)]),
+    "a monkey wearing headphones": ("wearing", "", [("monkey", 1), ("headphone", 1)]),
 }
-WHOLE = ["a red apple", "black and white cat", "戴墨镜的熊猫", "an owl with glasses", "red and blue", "",
+WHOLE = ["a red apple", "black and white cat", "a cat with a scarf", "a girl with balloons", "red and blue", "",
          "a qzx and a cat", "a cat and a dog and a bird", "two", "one cat", "seven stars", "a fish on"]  # fmt: skip
 
 
@@ -229,3 +233,47 @@ def test_the_shipped_painter_paints_in_layers(studio: api.Studio, tmp_path: Path
 def test_a_transparent_scene_has_no_paper(studio: api.Studio) -> None:
     made = api.paint("a dog and a cat", 1, 0, studio, steps=1, transparent=True).result().pictures[0].pixels
     assert made.shape == (128, 128, 4) and made[0, 0, 3] == 0 and made[..., 3].max() == 255
+
+
+def shape(*boxes: tuple[int, int, int, int]) -> np.ndarray:
+    """(100, 100, 4) uint8, painted where one of (left, top, right, bottom) is."""
+    made = np.zeros((100, 100, 4), np.uint8)
+    for left, top, right, bottom in boxes:
+        made[top:bottom, left:right] = 255
+    return made
+
+
+CAT = ((5, 20, 40, 60), (5, 45, 90, 80), (85, 0, 93, 60), (8, 12, 15, 25), (10, 75, 20, 100), (75, 75, 85, 100))
+"""its head on the left, on the right a tail that is higher; an ear, legs"""
+FROG = ((0, 20, 100, 100), (5, 5, 32, 30), (68, 5, 95, 30))
+"""a wide face with two eyes on top"""
+
+
+def test_a_head_is_found_by_its_thickness() -> None:
+    cat, frog = head(shape(*CAT)), head(shape(*FROG))
+    assert cat == pytest.approx((5, 20, 40, 55), abs=2), "neither tail nor ear"
+    assert (frog.left, frog.right) == (0, 100) and frog.top == pytest.approx(20, abs=2), "between its eyes"
+    assert head(shape((50, 0, 53, 100)))[:3] == (50, 0, 53), "all of it is thin"
+    assert head(shape()) == Box(0, 0, 100, 100), "nothing is painted"
+
+
+def test_eyes_are_the_two_dark_spots() -> None:
+    face = shape((0, 0, 100, 100))
+    face[40:48, 26:34] = face[40:48, 66:74] = face[70:80, 40:60] = (0, 0, 0, 255)  # two eyes and a mouth
+    x, y, apart = eyes(face, head(face))
+    assert (x, y, apart) == pytest.approx((50, 44, 20), abs=3)
+    assert eyes(shape((0, 0, 100, 100)), Box(0, 0, 100, 100)) == pytest.approx((50, 40, 20)), "none are seen"
+
+
+def test_what_is_worn_sits_where_it_belongs() -> None:
+    hat, glasses, phones = (worn(place, shape(*CAT), 1.5) for place in ("head", "eyes", "ears"))
+    assert all(one.middle[0] == pytest.approx(22.5, abs=2) for one in (hat, glasses, phones)), "its head is on the left"
+    assert hat.width == 36 and hat.bottom == pytest.approx(20 + 0.3 * hat.height, abs=2)
+    assert 20 < glasses.top < glasses.bottom < 55 and phones.top < 20 < phones.bottom and phones.width > 35
+
+
+def test_a_hat_is_laid_on_the_first_of_its_wearers(studio: api.Studio) -> None:
+    cat, hat = shape(*CAT), shape((0, 0, 100, 100))
+    scene = Scene(((studio.read("cat"), 2), (studio.read("red hat"), 1)), "wearing")
+    one, _, on = arranged(scene, [1.0] * 3, [cat, cat, hat])
+    assert on.middle[0] == pytest.approx(one.left + 0.225 * one.width, abs=0.02) and on.width < 0.4 * one.width

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from danqing.api.enlarging import enlarge_painted
+from danqing.api.wearing import worn
 from danqing.data.composing.boxes import Box, union
 from danqing.images.alpha import over_white, straight
 from danqing.words.colours import COLOURS
-from danqing.words.scenes import Scene
+from danqing.words.scenes import Scene, worn_at
 
 MARGIN = 0.04
 """of the side, that stays free around everything"""
@@ -51,7 +52,7 @@ def arranged(scene: Scene, shapes: Sequence[float], things: Sequence[np.ndarray]
             first, second = halves if scene.relation == "above" else halves[::-1]
         case "on" | "wearing" | "under" | "holding":
             second = Box(0, 0, 1, 1)
-            return staged(scene.relation, rows(one, second), rows(other, second), things[count:], things[:count])
+            return staged(scene, rows(one, second), rows(other, second), things[count:], things[:count])
         case "right":
             second, first = beside(one=other, other=one)
         case _:
@@ -66,9 +67,10 @@ def beside(one: Sequence[float], other: Sequence[float]) -> tuple[Box, Box]:
 
 
 def staged(
-    relation: str, one: list[Box], other: list[Box], below: Sequence[np.ndarray], wearer: Sequence[np.ndarray]
+    scene: Scene, one: list[Box], other: list[Box], below: Sequence[np.ndarray], wearer: Sequence[np.ndarray]
 ) -> list[Box]:
-    """One thing on, under, in the hand or on the head of another."""
+    """One thing on, under, in the hand of, or worn by another."""
+    relation = scene.relation
     if relation == "on":  # smaller, its feet a little below the top edge in the middle of what it stands on
         base = union(other)
         moved = scaled(one, 0.72 * min(1.0, base.width / max(union(one).width, 1e-6)))
@@ -82,10 +84,9 @@ def staged(
         moved = scaled(other, 0.5)
         x, y = base.left + 0.78 * base.width, base.top + 0.62 * base.height
         return [*one, *shifted(moved, x, y, "middle")]
-    width = 0.62 * base.width  # on its head, nearly a third of the hat over the brow
-    moved = scaled(other, width / max(union(other).width, 1e-6))
-    y = edge(wearer[0], base) + 0.3 * union(moved).height
-    return [*one, *shifted(moved, base.middle[0], y, "feet")]
+    around, height, width = union(other), *wearer[0].shape[:2]
+    place = worn(worn_at(scene.groups[1][0].words) or "head", wearer[0], around.width / around.height)
+    return [*one, *into(into(other, around, place), Box(0, 0, width, height), one[0])]
 
 
 def rows(shapes: Sequence[float], cell: Box) -> list[Box]:
@@ -102,6 +103,15 @@ def rows(shapes: Sequence[float], cell: Box) -> list[Box]:
             floor = cell.top + (row + 1) * high
             boxes.append(Box(x - one * height / 2, floor - height, x + one * height / 2, floor))
     return boxes
+
+
+def into(boxes: Sequence[Box], old: Box, new: Box) -> list[Box]:
+    """Boxes moved and stretched as the old box must be to become the new one."""
+    across, down = new.width / old.width, new.height / old.height
+    left, top = new.left - old.left * across, new.top - old.top * down
+    return [
+        Box(left + b.left * across, top + b.top * down, left + b.right * across, top + b.bottom * down) for b in boxes
+    ]
 
 
 def scaled(boxes: Sequence[Box], by: float) -> list[Box]:

@@ -20,8 +20,9 @@ RELATIONS = {
     "wearing": "wearing", "with": "wearing",
 }  # fmt: skip
 """canonical word -> how the first thing stands to the second"""
-HATS = frozenset(("hat", "crown", "cap", "helmet"))
-"""what can be worn, if it is laid on a head; glasses and scarfs need a face, and the painter itself"""
+WORN = {"hat": "head", "crown": "head", "cap": "head", "helmet": "head", "glasses": "eyes", "sunglasses": "eyes",
+        "headphone": "ears"}  # fmt: skip
+"""what can be worn, if it is laid on, and where; scarfs go around a neck, which takes the painter itself"""
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 SIZES = frozenset(("small", "tiny", "little", "big", "large", "huge"))
 """of one thing beside another; each is painted in full size"""
@@ -77,7 +78,7 @@ def scene_of(reading: Reading, is_thing: Callable[[str], bool]) -> Scene | None:
     relation = relation_of(words[at[0]]) if at else ""
     if not (relation or ground or groups[0][1] > 1):
         return None
-    if relation == "wearing" and not any(HATS & set(word.tokens) for word in groups[1][0]):
+    if relation == "wearing" and not worn_at(groups[1][0]):
         return None
     if not all(named(what, is_thing) for what, _ in groups):
         return None
@@ -118,6 +119,11 @@ def canonical(what: Reading) -> tuple[str, ...]:
 
 def relation_of(word: Word) -> str:
     return next((RELATIONS[token] for token in word.tokens if token in RELATIONS), "")
+
+
+def worn_at(words: Sequence[Word]) -> str:
+    """Where what they name is worn; "" if it is not, or cannot be laid on."""
+    return next((WORN[token] for word in words for token in word.tokens if token in WORN), "")
 
 
 def without_ground(words: Sequence[Word]) -> tuple[list[Word], str]:

@@ -16,7 +16,8 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ from run import PEERS, machine, need_peers, note, save
 
 PRIOR = 0.25
 """share of our minutes"""
+SURE = 20
+"""seconds after which a program has begun in earnest"""
 REVISED = 0.3
 """share of the pool that the prior revises"""
 HERE = Path(__file__).resolve().parent
@@ -75,13 +78,9 @@ def main() -> None:
     for seed in map(int, args.seeds.split(",")):
         out = folder / f"peer-{seed}-{args.minutes:g}-{args.count}.npz"
         note(f"equal: seed {seed}")
-        with ThreadPoolExecutor(1) as beside:
-            words = ["--data", folder / "data.npz", "--minutes", args.minutes, "--seed", seed, "--out", out]
-            command = [str(PEERS), str(HERE / "peer_unet.py"), *map(str, words)]
-            peer = None if out.exists() else beside.submit(subprocess.run, command, check=True)
+        words = ["--data", folder / "data.npz", "--minutes", args.minutes, "--seed", seed, "--out", out]
+        with beside([] if out.exists() else [PEERS, HERE / "peer_unet.py", *words]):
             rows["danqing"].append(ours(args.school, folder / f"ours-{seed}", plan, taught, exam, args.minutes, seed))
-            if peer:
-                peer.result()
         found = np.load(out)
         meta = json.loads(str(found["meta"]))
         ways = {name: shown(codec, found[name]) for name in found.files if name != "meta"}
@@ -89,6 +88,24 @@ def main() -> None:
     content = {"count": len(exam.rows), "minutes": args.minutes, "rows": rows, "real": exam.marks(exam.real)}
     print(json.dumps(content, indent=1))
     save("paint-equal.json", content | {"machine": machine()})
+
+
+@contextmanager
+def beside(command: Sequence[object]) -> Iterator[None]:
+    """A program that runs meanwhile and is waited for; none for no words. If it fails at once, or we do, both end."""
+    if not command:
+        yield
+        return
+    with subprocess.Popen(list(map(str, command))) as process:
+        try:
+            time.sleep(SURE)
+            if process.poll():
+                raise subprocess.CalledProcessError(process.returncode, process.args)
+            yield
+            if process.wait():
+                raise subprocess.CalledProcessError(process.returncode, process.args)
+        finally:
+            process.kill()
 
 
 class Exam:

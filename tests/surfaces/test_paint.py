@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from danqing.cli import main
-from danqing.cli.options import complete_models
+from danqing.cli.options import complete_models, complete_runs
 from danqing.cli.painted import spots, stem
 from danqing.cli.prompt_files import read_prompts
 from danqing.errors import BadInputError, DanqingError, NotFoundError, UsageError
@@ -239,7 +239,7 @@ def test_names_of_files() -> None:
 def test_taught_painters_are_completed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, painter_folder: Path) -> None:
     monkeypatch.setenv("DANQING_HOME", str(tmp_path))
     shutil.copytree(painter_folder, tmp_path / "models" / "dragon")
-    assert [*complete_models("dra")] == ["dragon"]
+    assert [*complete_models("dra")] == ["dragon"] and not [*complete_runs("dra")]
 
 
 def test_styles_are_completed_without_torch(painter_folder: Path) -> None:

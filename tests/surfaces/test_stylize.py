@@ -23,6 +23,7 @@ from danqing.families.style.looks import LOOKS, exemplar
 from danqing.families.style.objective import tiles
 from danqing.families.style.painting import MARGIN, manners, painted
 from danqing.families.style.shipping import read_styler, shipped_styler
+from danqing.images.films import begun, redrawn
 from danqing.images.reading import read
 from danqing.images.writing import recipe_inside
 
@@ -212,15 +213,15 @@ def clip(photo: np.ndarray, tmp_path: Path) -> Path:
     av = pytest.importorskip("av")
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w") as film:
-        pictures, sound = film.add_stream("mpeg4", rate=10), film.add_stream("aac", rate=8000)
-        pictures.height, pictures.width, pictures.pix_fmt = 40, 64, "yuv420p"
+        pictures, sound = film.add_stream("libx264", rate=10), film.add_stream("aac", rate=8000)
+        pictures.height, pictures.width, pictures.pix_fmt, pictures.options = 40, 64, "yuv420p", {"bf": "2"}
         for i in range(5):
+            hum = np.sin(np.arange(i * 820, (i + 1) * 820) / 20).astype(np.float32)[None]
+            noise = av.AudioFrame.from_ndarray(hum, format="fltp", layout="mono")
+            noise.sample_rate, noise.pts = 8000, i * 820
+            film.mux(sound.encode(noise))  # the sound of a frame before the frame, as films have it
             film.mux(pictures.encode(av.VideoFrame.from_ndarray(np.roll(photo, i, 1), format="rgb24")))
-        hum = np.sin(np.arange(4096) / 20).astype(np.float32)[None]
-        noise = av.AudioFrame.from_ndarray(hum, format="fltp", layout="mono")
-        noise.sample_rate = 8000
-        film.mux(sound.encode(noise))
-        for stream in (pictures, sound):
+        for stream in (sound, pictures):
             film.mux(stream.encode())
     return path
 
@@ -251,6 +252,19 @@ def test_a_film_that_is_stopped_keeps_what_is_done(clip: Path, tmp_path: Path) -
     assert not out.exists() and {one.name for one in tmp_path.iterdir()} == {"clip.mp4", "out-begun.mp4"}
     with av.open(str(tmp_path / "out-begun.mp4")) as film:
         assert 3 <= len([*film.decode(video=0)]) < 5
+
+
+def test_a_film_that_is_stopped_at_once_leaves_what_was_there(clip: Path, tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    kept = begun(tmp_path / "out.mp4")
+    kept.write_bytes(b"of before")
+
+    def change(frame: np.ndarray) -> np.ndarray:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        next(redrawn(clip, tmp_path / "out.mp4", change))
+    assert kept.read_bytes() == b"of before" and {one.name for one in tmp_path.iterdir()} == {"clip.mp4", kept.name}
 
 
 # The fast engine that ships.

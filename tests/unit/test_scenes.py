@@ -42,8 +42,17 @@ APART: dict[str, Said] = {
     "戴墨镜的熊猫": ("wearing", "", [("panda", 1), ("sunglasses", 1)]),
     "an owl with glasses": ("wearing", "", [("owl", 1), ("glasses", 1)]),
     "a monkey wearing headphones": ("wearing", "", [("monkey", 1), ("headphone", 1)]),
+    "一只戴眼镜的猫": ("wearing", "", [("cat", 1), ("glasses", 1)]),
+    "可爱的戴帽子的熊": ("wearing", "", [("cute bear", 1), ("hat", 1)]),
+    "two cats with red hats": ("wearing", "", [("cat", 2), ("red hat", 2)]),
+    "两只戴墨镜的猫": ("wearing", "", [("cat", 2), ("sunglasses", 2)]),
 }
 WHOLE = ["a red apple", "black and white cat", "a cat with a scarf", "a girl with balloons", "red and blue", "",
+         "a man with glasses reading a book", "a cat with glasses of milk", "戴墨镜弹吉他的猫",
+         "a snowman with a hat, winter",
+         "a cat with no glasses", "a man not wearing glasses", "没有戴眼镜的男孩", "two cats with three hats",
+         "a table with two glasses", "a man with wine glasses", "a box with headphones",
+         "smiling face with sunglasses and hat",
          "a qzx and a cat", "a cat and a dog and a bird", "two", "one cat", "seven stars", "a fish on"]  # fmt: skip
 
 
@@ -272,8 +281,18 @@ def test_what_is_worn_sits_where_it_belongs() -> None:
     assert 20 < glasses.top < glasses.bottom < 55 and phones.top < 20 < phones.bottom and phones.width > 35
 
 
-def test_a_hat_is_laid_on_the_first_of_its_wearers(studio: api.Studio) -> None:
+def test_each_wearer_has_its_own(studio: api.Studio) -> None:
     cat, hat = shape(*CAT), shape((0, 0, 100, 100))
-    scene = Scene(((studio.read("cat"), 2), (studio.read("red hat"), 1)), "wearing")
-    one, _, on = arranged(scene, [1.0] * 3, [cat, cat, hat])
-    assert on.middle[0] == pytest.approx(one.left + 0.225 * one.width, abs=0.02) and on.width < 0.4 * one.width
+    scene = Scene(((studio.read("cat"), 2), (studio.read("red hat"), 2)), "wearing")
+    one, two, *hats = arranged(scene, [1.0] * 4, [cat, cat, hat, hat])
+    for base, on in zip((one, two), hats, strict=True):
+        assert on.middle[0] == pytest.approx(base.left + 0.225 * base.width, abs=0.02)
+        assert on.width == pytest.approx(0.36 * base.width)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 128), (128, 1), (40, 120), (120, 60)])
+@pytest.mark.parametrize("place", ["head", "eyes", "ears"])
+def test_anything_can_wear(place: str, size: tuple[int, int]) -> None:
+    for alpha in (255, 100, 0):
+        box = worn(place, np.full((*size, 4), alpha, np.uint8), 1.0)
+        assert box.width > 0 and box.height > 0 and box.width / box.height < 1.6

@@ -84,9 +84,8 @@ def staged(
         moved = scaled(other, 0.5)
         x, y = base.left + 0.78 * base.width, base.top + 0.62 * base.height
         return [*one, *shifted(moved, x, y, "middle")]
-    around, height, width = union(other), *wearer[0].shape[:2]
-    place = worn(worn_at(scene.groups[1][0].words) or "head", wearer[0], around.width / around.height)
-    return [*one, *into(into(other, around, place), Box(0, 0, width, height), one[0])]
+    place = worn_at(scene.groups[1][0].words)
+    return [*one, *(put_on(place, *pair) for pair in zip(one, wearer, other, strict=True))]
 
 
 def rows(shapes: Sequence[float], cell: Box) -> list[Box]:
@@ -105,13 +104,10 @@ def rows(shapes: Sequence[float], cell: Box) -> list[Box]:
     return boxes
 
 
-def into(boxes: Sequence[Box], old: Box, new: Box) -> list[Box]:
-    """Boxes moved and stretched as the old box must be to become the new one."""
-    across, down = new.width / old.width, new.height / old.height
-    left, top = new.left - old.left * across, new.top - old.top * down
-    return [
-        Box(left + b.left * across, top + b.top * down, left + b.right * across, top + b.bottom * down) for b in boxes
-    ]
+def put_on(place: str, base: Box, wearer: np.ndarray, thing: Box) -> Box:
+    """The box of a thing that is worn by what fills the base."""
+    box, scale = worn(place, wearer, thing.width / thing.height), base.width / wearer.shape[1]
+    return Box(*(side * scale + start for side, start in zip(box, (base.left, base.top) * 2, strict=True)))
 
 
 def scaled(boxes: Sequence[Box], by: float) -> list[Box]:

@@ -27,10 +27,14 @@ LENSES, WIDEST = 4.0, 0.95
 """width of glasses: of the distance of an eye from the middle; of the head's at most"""
 EARS, BAND, CUPS = 1.35, 0.1, 0.85
 """width of headphones, of the head's; how far their band stands over it and their cups reach down, of its height"""
+STRETCHED = 1.5
 
 
 def worn(place: str, wearer: np.ndarray, shape: float) -> Box:
-    """The box of what is worn at the "head", "eyes" or "ears"; `shape`: its width / height."""
+    """The box of what is worn at the "head", "eyes" or "ears"; `shape`: its width / height.
+
+    What is worn at the ears is stretched to the head by at most a half.
+    """
     skull = head(wearer)
     x = skull.middle[0]
     if place == "eyes":
@@ -38,8 +42,9 @@ def worn(place: str, wearer: np.ndarray, shape: float) -> Box:
         width = min(LENSES * apart, WIDEST * skull.width)
         return around(x, y, width, width / shape)
     if place == "ears":
-        top, bottom = (skull.top + part * skull.height for part in (-BAND, CUPS))
-        return around(x, (top + bottom) / 2, EARS * skull.width, bottom - top)
+        width, top = EARS * skull.width, skull.top - BAND * skull.height
+        height = max((BAND + CUPS) * skull.height, width / shape / STRETCHED)
+        return Box(x - width / 2, top, x + width / 2, top + height)
     width = max(HAT * skull.width, LEAST_HAT * wearer.shape[1])
     return around(x, skull.top + (SUNK - 0.5) * width / shape, width, width / shape)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from danqing.cli.options import complete_models, complete_paths
+from danqing.cli.options import complete_paths, complete_runs
 from danqing.cli.words import Talk
 from danqing.version import __version__
 
@@ -35,7 +35,7 @@ def doctor(
     run: Annotated[
         Path | None,
         typer.Argument(metavar="[RUN]", help="A training's folder; without it the machine is examined.",
-                       autocompletion=complete_models),
+                       autocompletion=complete_runs),
     ] = None,
     data: Annotated[
         str | None,

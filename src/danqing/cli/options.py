@@ -21,13 +21,18 @@ def complete_presets(incomplete: str) -> Iterator[tuple[str, str]]:
     return ((name, about) for name, about in words.items() if name.startswith(incomplete))
 
 
+def complete_runs(incomplete: str) -> Iterator[str]:
+    """Names of trained models in runs/, then paths."""
+    yield from (path.name for path in sorted(RUNS.glob("*/")) if path.name.startswith(incomplete))
+    yield from complete_paths(incomplete)
+
+
 def complete_models(incomplete: str) -> Iterator[str]:
-    """Names of trained models in runs/, of taught painters and fetched models, then paths."""
+    """Names of what paints words: taught painters and fetched models; then those of trained models, and paths."""
     from danqing.home import fetched_names, painter_names
 
-    named = [*(path.name for path in sorted(RUNS.glob("*/"))), *painter_names(), *fetched_names()]
-    yield from (name for name in named if name.startswith(incomplete))
-    yield from complete_paths(incomplete)
+    yield from (name for name in [*painter_names(), *fetched_names()] if name.startswith(incomplete))
+    yield from complete_runs(incomplete)
 
 
 def complete_paths(incomplete: str) -> Iterator[str]:
@@ -68,7 +73,7 @@ def checked_device(text: str | None) -> str | None:
 
 
 ModelName = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model's folder, or its name in runs/.", autocompletion=complete_models)
+    str, typer.Argument(metavar="MODEL", help="A model's folder, or its name in runs/.", autocompletion=complete_runs)
 ]
 Data = Annotated[
     str,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from danqing.images.writing import atomic_path, write_atomic
 
 CODECS = ("libx264", "h264", "mpeg4")
 """the first that this PyAV has"""
+FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES}
+"""errors of the place that is written to"""
 QUALITY = {"crf": "18"}
 """x264's constant quality; 18 cannot be told from the original by eye"""
 
@@ -63,17 +67,34 @@ def redrawn(source: Path, path: Path, change: Callable[[np.ndarray], np.ndarray]
         raise MissingExtraError("reading films", "video") from None
     if not source.is_file():
         raise NotFoundError(f"There is no file {source}; check the name.")
+    stops = GeneratorExit, KeyboardInterrupt
     with atomic_path(path) as temporary:
         try:
             with av.open(str(source)) as old, av.open(str(temporary), "w", format="mp4") as film:
                 yield from _redraw(old, film, change)
-        except (GeneratorExit, KeyboardInterrupt):
-            temporary.replace(begun(path))
+        except stops:
+            _keep(temporary, begun(path))
             raise
         except (av.error.FFmpegError, IndexError) as error:
+            if isinstance(error.__context__, stops):  # what is begun cannot be written out: the stop goes on
+                raise error.__context__ from None
+            if getattr(error, "errno", None) in FULL:
+                raise DiskError(
+                    f"{path} could not be written ({error}); free space or choose another place."
+                ) from error
             raise BadInputError(
                 f"{source} cannot be read as a film ({error}); give an MP4, MOV, MKV or WebM."
             ) from error
+
+
+def _keep(part: Path, path: Path) -> None:
+    """What is done of a film under its own name, if it has a frame."""
+    import av
+
+    with suppress(OSError, IndexError, StopIteration, av.error.FFmpegError):
+        with av.open(str(part)) as film:
+            next(film.decode(video=0))
+        part.replace(path)
 
 
 def begun(path: Path) -> Path:
@@ -91,15 +112,13 @@ def _redraw(old: Any, film: Any, change: Callable[[np.ndarray], np.ndarray]) -> 
     pictures, sound = old.streams.video[0], next(iter(old.streams.audio), None)
     heard = film.add_stream_from_template(sound) if sound else None
     codec = next(name for name in CODECS if name in av.codecs_available)
-    shown = None
+    shown, unheard = None, []
     try:
         for packet in old.demux([one for one in (pictures, sound) if one]):
             if packet.stream is sound:
-                if packet.dts is not None:
-                    packet.stream = heard
-                    film.mux(packet)
-                continue
-            for frame in packet.decode():
+                unheard += [packet] if packet.dts is not None else []
+                packet.stream = heard
+            for frame in packet.decode() if packet.stream is pictures else ():
                 made = _even(change(frame.to_ndarray(format="rgb24")))
                 if shown is None:
                     shown = film.add_stream(codec, rate=pictures.average_rate or 25)
@@ -111,6 +130,10 @@ def _redraw(old: Any, film: Any, change: Callable[[np.ndarray], np.ndarray]) -> 
                 film.mux(shown.encode(new))
                 whole = float(old.duration or 0) / av.time_base
                 yield min(1.0, float(frame.time or 0) / whole) if whole else 0.0
+            while (
+                shown is not None and unheard
+            ):  # the file's head comes with the first packet, and tells of all streams
+                film.mux(unheard.pop(0))
     finally:
         if shown is not None:
             film.mux(shown.encode())

@@ -23,6 +23,11 @@ RELATIONS = {
 WORN = {"hat": "head", "crown": "head", "cap": "head", "helmet": "head", "glasses": "eyes", "sunglasses": "eyes",
         "headphone": "ears"}  # fmt: skip
 """what can be worn, if it is laid on, and where; scarfs go around a neck, which takes the painter itself"""
+DRINKS = frozenset(("wine", "beer", "cocktail", "champagne", "drinking", "water", "milk", "juice", "whiskey"))
+"""whose glasses nobody looks through"""
+FACELESS = listed("table desk bottle shelf tray box phone computer laptop shop store bag cupboard bar room")
+"""beside which glasses and headphones stand"""
+NEGATIONS = frozenset(("no", "not", "without", "never"))
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 SIZES = frozenset(("small", "tiny", "little", "big", "large", "huge"))
 """of one thing beside another; each is painted in full size"""
@@ -35,8 +40,14 @@ PEOPLE = listed(
     dancer human family couple hand skin"""
 )
 """whose colour is said in another sense"""
+QUALITIES_AND_COUNTS = QUALITY | NUMBERS.keys() | SIZES | LINKS
+"""what may be said of a thing before what it wears or holds"""
 FRUITY = frozenset(("tree", "juice", "slice", "fruit", "peel", "blossom", "jam"))
 """beside which orange is a fruit"""
+
+
+Group = tuple[list[Word], int]
+"""what, and how many"""
 
 
 @dataclass(frozen=True)
@@ -78,8 +89,13 @@ def scene_of(reading: Reading, is_thing: Callable[[str], bool]) -> Scene | None:
     relation = relation_of(words[at[0]]) if at else ""
     if not (relation or ground or groups[0][1] > 1):
         return None
-    if relation == "wearing" and not worn_at(groups[1][0]):
+    if NEGATIONS & {token for word in words for token in word.tokens}:
         return None
+    if relation == "wearing":
+        each = worn_by_each(groups[0], groups[1])
+        if not each:
+            return None
+        groups = groups[0], each
     if not all(named(what, is_thing) for what, _ in groups):
         return None
     return Scene(tuple((Reading(tuple(what)), n) for what, n in groups), relation, ground)
@@ -121,9 +137,18 @@ def relation_of(word: Word) -> str:
     return next((RELATIONS[token] for token in word.tokens if token in RELATIONS), "")
 
 
+def worn_by_each(wearers: Group, worn: Group) -> Group | None:
+    """One of what is worn for each wearer, if it can be laid on; None otherwise."""
+    (who, count), (what, came) = wearers, worn
+    place, beside = worn_at(what), {token for word in (*who, *what) for token in word.tokens}
+    if not place or came not in (1, count) or (place != "head" and beside & (DRINKS | FACELESS)):
+        return None
+    return what, count
+
+
 def worn_at(words: Sequence[Word]) -> str:
-    """Where what they name is worn; "" if it is not, or cannot be laid on."""
-    return next((WORN[token] for word in words for token in word.tokens if token in WORN), "")
+    """Where the thing that they name last is worn; "" if it is not, or cannot be laid on."""
+    return WORN.get(words[-1].tokens[-1], "") if words and words[-1].tokens else ""
 
 
 def without_ground(words: Sequence[Word]) -> tuple[list[Word], str]:
@@ -150,9 +175,9 @@ def sides(words: Sequence[Word], at: int) -> tuple[Sequence[Word], Sequence[Word
     text = words[at].text
     if text in PLACES and text != AT:
         return after, before
-    if not before and is_han(text[0]):  # 拿着B的A
+    if is_han(text[0]) and all(QUALITIES_AND_COUNTS.issuperset(word.tokens) for word in before):  # 一只拿着B的A
         of = next((i for i, word in enumerate(after) if "of" in word.tokens), len(after))
-        return after[of + 1 :], after[:of]
+        return [*before, *after[of + 1 :]], after[:of]
     return before, after
 
 

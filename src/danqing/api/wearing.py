@@ -16,7 +16,7 @@ BROW, CHEEKS = 0.12, 0.22
 """of its height below the top of its head, where the head's width is taken: of a figure, of a face"""
 FACE = 0.75
 """of its width, that a face has at its cheeks"""
-HAT, LEAST_HAT, SUNK = 0.65, 0.36, 0.3
+HAT, LEAST_HAT, PULLED = 0.65, 0.36, 0.3
 """width of a hat: of the head's; of the wearer's at least, so that it is seen; the part of its height over the brow"""
 EYES, APART, SPOT, PLAIN = (0.2, 0.62), (0.12, 0.32), 0.05, 0.08
 """in parts of a head: where eyes are from its top, how far they are from its middle, how large they are at least; how
@@ -28,6 +28,7 @@ LENSES, WIDEST = 4.0, 0.95
 EARS, BAND, CUPS = 1.35, 0.1, 0.85
 """width of headphones, of the head's; how far their band stands over it and their cups reach down, of its height"""
 STRETCHED = 1.5
+"""how far from their own shape at most"""
 
 
 def worn(place: str, wearer: np.ndarray, shape: float) -> Box:
@@ -46,7 +47,7 @@ def worn(place: str, wearer: np.ndarray, shape: float) -> Box:
         height = max((BAND + CUPS) * skull.height, width / shape / STRETCHED)
         return Box(x - width / 2, top, x + width / 2, top + height)
     width = max(HAT * skull.width, LEAST_HAT * wearer.shape[1])
-    return around(x, skull.top + (SUNK - 0.5) * width / shape, width, width / shape)
+    return around(x, skull.top + (PULLED - 0.5) * width / shape, width, width / shape)
 
 
 def around(x: float, y: float, width: float, height: float) -> Box:

@@ -130,9 +130,7 @@ def _redraw(old: Any, film: Any, change: Callable[[np.ndarray], np.ndarray]) -> 
                 film.mux(shown.encode(new))
                 whole = float(old.duration or 0) / av.time_base
                 yield min(1.0, float(frame.time or 0) / whole) if whole else 0.0
-            while (
-                shown is not None and unheard
-            ):  # the file's head comes with the first packet, and tells of all streams
+            while shown is not None and unheard:  # the first packet writes the file's head, which names all streams
                 film.mux(unheard.pop(0))
     finally:
         if shown is not None:
